@@ -1,0 +1,96 @@
+/*
+ * One picture of the server's sessions: what pg_stat_activity, pg_locks and pg_prepared_xacts said
+ * at one moment. Built by db, const afterwards; the models of other layers are made from it.
+ *
+ * Every string is owned by the snapshot, is as the server sent it (UTF-8, not sanitised) and is
+ * never NULL: what the server does not tell is "". Moments are texts in UTC with microseconds exactly
+ * as PostgreSQL prints a timestamptz ("2025-01-27 10:00:00.123456+00"), because they are sent back
+ * as identity. Ages are seconds by the server's clock, NAN where there is none.
+ */
+#ifndef PGONCALL_DB_SNAPSHOT_H
+#define PGONCALL_DB_SNAPSHOT_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <pgoncall/base/str.h>
+
+/* A lock held or awaited. mode is without the "Lock" suffix ("AccessExclusive"); relation is the
+ * schema-qualified name where public is left out, or what is locked otherwise ("transaction 814",
+ * "advisory 1:2", "database 5 relation 16752"). */
+struct db_lock {
+	char *mode;
+	char *relation;
+};
+
+struct db_session {
+	int pid;                  /* 0: a prepared transaction, named by `gid` */
+	int leader_pid;           /* of a parallel worker; else 0 */
+	char *gid;                /* global identifier of a prepared transaction, else "" */
+	char *backend_start;
+	char *xact_start;
+	char *query_start;
+	char *user;
+	char *database;
+	char *application;
+	char *client;             /* address, or "" for a local socket */
+	char *backend_type;       /* "client backend", "autovacuum worker", … */
+	char *state;              /* "active", "idle in transaction", … */
+	char *wait_event_type;
+	char *wait_event;
+	char *query;
+	double backend_age_s;
+	double xact_age_s;
+	double query_age_s;
+	double state_age_s;
+	double wait_age_s;        /* since pg_locks.waitstart, else since query_start; NAN: not waiting */
+	bool superuser;           /* the session's role is one */
+	bool migration;           /* looks like Alembic's backend: see db_session_is_migration */
+	int *blocked_by;          /* pids (0: prepared), each once, workers folded into leaders */
+	size_t n_blocked_by;
+	struct db_lock waits_for; /* mode "" when it waits for no lock */
+	struct db_lock *holds;    /* relation and advisory locks granted; only for sessions in a tree */
+	size_t n_holds;
+
+	/* Filled in by the lock tree. */
+	int depth;                /* 0: root or in no tree */
+	int root;                 /* pid of the root it waits behind, its own pid for a root, -1: in no tree */
+	bool is_root;             /* blocks somebody and waits for nobody */
+	size_t n_behind;          /* sessions that wait behind it, at any depth */
+};
+
+struct db_server {
+	char *version;            /* "15.8" */
+	int version_num;          /* 150008 */
+	bool standby;             /* in recovery */
+	bool see_all;             /* superuser or member of pg_read_all_stats: no row is masked */
+	bool may_signal;          /* superuser or member of pg_signal_backend */
+	bool superuser;
+	char *role;               /* current_user */
+	int max_connections;
+	int reserved_connections; /* superuser_reserved_connections (+ reserved_connections from 16) */
+	int used_connections;     /* client backends, as far as they are counted for us */
+};
+
+/* The version table's rows, asked in the same round trip. */
+enum db_version_table { DB_VERSION_TABLE_FOUND, DB_VERSION_TABLE_MISSING, DB_VERSION_TABLE_DENIED };
+
+struct db_snapshot {
+	int64_t at_wall;          /* our wall clock when the answer came, ns */
+	int64_t at_monotonic;     /* our monotonic clock then, ns */
+	char *at;                 /* the server's clock_timestamp(), text as above */
+	struct db_server server;
+	struct db_session *sessions; /* client backends and what takes part in a tree, not ourselves */
+	size_t n_sessions;
+	size_t n_hidden;          /* rows whose state the server hides from our role */
+	enum db_version_table version_table;
+	struct strlist versions;  /* version_num of each row */
+	double duration_ms;       /* of the round trip(s) */
+};
+
+void db_snapshot_free(struct db_snapshot *snapshot);
+/* NULL where no session has this pid. */
+const struct db_session *db_snapshot_find(const struct db_snapshot *snapshot, int pid);
+
+#endif
