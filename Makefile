@@ -14,9 +14,9 @@ PKG_CONFIG ?= pkg-config
 SANITIZE  ?=
 V         ?= 0
 
-VERSION := $(shell git describe --tags --always --dirty 2>/dev/null || cat VERSION)
-BUILD   := build$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
+VERSION := $(shell cat VERSION)$(shell git rev-parse --short HEAD 2>/dev/null | sed 's/^/+/')
 comma   := ,
+BUILD   := build$(if $(SANITIZE),-$(subst $(comma),-,$(SANITIZE)))
 Q       := $(if $(filter 1,$(V)),,@)
 
 CFLAGS  ?= -O2 -g
@@ -35,7 +35,7 @@ LAYERS := app ui diagnosis journal runbook logs review migrations db host ssh lo
 PKGS_base := libutf8proc
 PKGS_loop := libuv
 PKGS_ssh := libssh2 libcrypto
-PKGS_host := libarchive
+PKGS_host := libarchive jansson
 PKGS_db := libpq
 PKGS_review :=
 PKGS_migrations :=
@@ -99,6 +99,66 @@ $(BUILD)/unit/%: tests/unit/%.c $$(call layer_libs,$$(firstword $$(subst /, ,$$*
 .PHONY: unit
 unit: $(UNIT_BIN) ## build and run the unit tests
 	@tests/run.sh $(UNIT_BIN)
+
+-include tests/pty/tests.mk
+
+# --- the range, the demo, the whole check ------------------------------------------------------
+.PHONY: deps
+deps: ## install what is missing, through apt
+	@tests/deps.sh
+
+.PHONY: demo
+demo: deps ## build, bring up the range, stage a stuck migration, open the console on it
+	@$(MAKE) --no-print-directory all
+	@BUILD=$(BUILD) tests/demo.sh
+
+.PHONY: check
+check: deps ## build, lint, and run every test
+	@$(MAKE) --no-print-directory all
+	@$(MAKE) --no-print-directory lint
+	@$(MAKE) --no-print-directory tests
+
+# In one place so that the totals of both suites end in one line.
+.PHONY: tests
+tests: $(UNIT_BIN) $(PTY_BIN) $(BUILD)/pgoncall ## run every test (without installing or linting)
+	@BUILD=$(BUILD) tests/run.sh $(UNIT_BIN) $(PTY_BIN)
+
+$(BUILD)/keys_mdoc: tests/lint/keys_mdoc.c $(call lib,app) $(call lib,ui) $(call lib,base)
+	$(Q)$(CC) $(OURS) $(CFLAGS) -o $@ $^ $(call pkg_libs,libutf8proc) -lm
+
+.PHONY: lint
+lint: $(BUILD)/keys_mdoc ## layers, headers, manual pages, scripts, warnings
+	@BUILD=$(BUILD) CC="$(CC)" FLAGS="$(OURS) $(PKG_INC)" tests/lint/lint.sh
+
+.PHONY: sanitize
+sanitize: ## every test under ASan and UBSan
+	@$(MAKE) --no-print-directory SANITIZE=address,undefined tests
+
+.PHONY: memcheck
+memcheck: $(UNIT_BIN) $(PTY_BIN) $(BUILD)/pgoncall ## every test under valgrind
+	@BUILD=$(BUILD) tests/run.sh -w tests/valgrind.sh $(UNIT_BIN)
+	@BUILD=$(BUILD) PGONCALL_WRAPPER=tests/valgrind.sh tests/run.sh $(PTY_BIN)
+
+# --- installing --------------------------------------------------------------------------------
+.PHONY: install
+install: all ## install under DESTDIR and PREFIX
+	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(DATADIR)/themes
+	install -m 755 $(BUILD)/pgoncall $(DESTDIR)$(BINDIR)/pgoncall
+	install -m 644 man/pgoncall.1 $(DESTDIR)$(MANDIR)/man1/pgoncall.1
+	install -m 644 themes/*.theme $(DESTDIR)$(DATADIR)/themes/
+
+.PHONY: uninstall
+uninstall: ## remove what install put there
+	rm -f $(DESTDIR)$(BINDIR)/pgoncall $(DESTDIR)$(MANDIR)/man1/pgoncall.1
+	rm -rf $(DESTDIR)$(DATADIR)
+
+.PHONY: dist
+dist: ## a tar file of the committed tree
+	git archive --prefix=pgoncall-$(VERSION)/ -o pgoncall-$(VERSION).tar.gz HEAD
+
+.PHONY: format
+format: ## lay out the C files as .clang-format says
+	clang-format -i $(SOURCES) $(HEADERS) $(wildcard src/*/*.h tests/unit/*/*.[ch] tests/pty/*.[ch])
 
 .PHONY: help
 help: ## list the targets

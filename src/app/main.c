@@ -1,1 +1,21 @@
-int main(void) { return 0; }
+/*
+ * The program's entry: the locale, and the command line.
+ */
+#include <locale.h>
+#include <signal.h>
+#include <stdio.h>
+
+#include <pgoncall/app/command.h>
+
+int main(int argc, char **argv)
+{
+	int status;
+
+	setlocale(LC_CTYPE, "");
+	/* A closed pipe is an error of write(2) here, not the end of the program. */
+	signal(SIGPIPE, SIG_IGN);
+	status = command_main(argc, argv);
+	if (fflush(stdout) != 0 && status == EXIT_OK)
+		status = EXIT_UNKNOWN;
+	return status;
+}

@@ -5,11 +5,17 @@
 #ifndef PGONCALL_DB_LOCKTREE_H
 #define PGONCALL_DB_LOCKTREE_H
 
+#include <stdbool.h>
 #include <stddef.h>
 
 #include <pgoncall/db/snapshot.h>
 
-/* Fills in depth, root, is_root and n_behind of every session. Called once while the snapshot is built. */
+/*
+ * Fills in depth, root, is_root, parent, root_index and n_behind of every session. Called once while
+ * the snapshot is built, and by whoever builds one by hand. Blockers that are not in the snapshot and
+ * a session's edge to itself do not count. Where everybody in a group waits for another (a cycle), the
+ * one that waits longest is drawn on top, with is_root false.
+ */
 void db_locktree_mark(struct db_snapshot *snapshot);
 
 /* One line of the tree as drawn. */
@@ -18,7 +24,7 @@ struct db_tree_row {
 	int depth;                        /* 0: root */
 	bool last;                        /* last child of its parent: └ instead of ├ */
 	bool has_children;
-	unsigned long long bars;          /* bit d set: a │ runs at depth d beside this row */
+	unsigned long long bars; /* bit d set: a │ runs at depth d beside this row (d < 64) */
 };
 
 /* The forest flattened: roots first, the one with most sessions behind it first; below each its

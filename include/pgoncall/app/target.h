@@ -1,0 +1,136 @@
+/*
+ * A target that is being reached: the links to it, kept up, and the models made from what comes over
+ * them. Owns the two SSH sessions (one for the database tunnel and commands, one for log streams),
+ * the tunnel, the connection that watches and the one kept for acting, and the current snapshot,
+ * revision graph and log rings. Knows no screen and no policy: whether a write may be sent is not
+ * decided here.
+ */
+#ifndef PGONCALL_APP_TARGET_H
+#define PGONCALL_APP_TARGET_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <pgoncall/app/config.h>
+#include <pgoncall/base/err.h>
+#include <pgoncall/db/conn.h>
+#include <pgoncall/db/snapshot.h>
+#include <pgoncall/logs/match.h>
+#include <pgoncall/logs/ring.h>
+#include <pgoncall/loop/loop.h>
+#include <pgoncall/migrations/graph.h>
+
+struct target;
+struct transport;
+
+/* What is wanted of it; a batch command asks for no more than it prints. */
+enum target_want {
+	TARGET_DATABASE = 1 << 0,
+	TARGET_ACTING = 1 << 1,
+	TARGET_MIGRATIONS = 1 << 2,
+	TARGET_LOGS = 1 << 3,
+};
+
+/* The lines of the connection checklist, in order. */
+enum target_step {
+	TARGET_STEP_CONFIG,    /* ssh's configuration resolved */
+	TARGET_STEP_CONNECT,   /* the host answers */
+	TARGET_STEP_HOSTKEY,
+	TARGET_STEP_AUTH,
+	TARGET_STEP_ADDRESS,   /* the database container's address */
+	TARGET_STEP_DATABASE,
+	TARGET_STEP_VERSION,   /* the version table was read */
+	TARGET_STEP_COUNT
+};
+
+enum target_step_state { TARGET_STEP_WAITING, TARGET_STEP_RUNNING, TARGET_STEP_DONE,
+	TARGET_STEP_FAILED, TARGET_STEP_SKIPPED };
+
+struct target_progress {
+	enum target_step_state state;
+	char detail[768];        /* what was found, or why it failed */
+};
+
+enum target_state {
+	TARGET_CONNECTING, /* no picture yet */
+	TARGET_UP,
+	TARGET_LOST,       /* there was a picture; connecting again */
+};
+
+/* One followed log. */
+struct target_log {
+	const char *name;        /* as configured */
+	struct log_ring *ring;
+	char state[128];         /* "following", "ended: …, again in 3 s" */
+	uint64_t errors;         /* lines of level error that came */
+};
+
+/* All callbacks are optional and come from the loop. None may call target_close, but for those of
+ * batch commands, which stop the loop first. */
+struct target_events {
+	/* state, the checklist, retry_at or the transport changed */
+	void (*on_state)(void *arg);
+	/* Something failed; retrying says whether it is tried again by itself. */
+	void (*on_error)(void *arg, const struct err *why, bool retrying);
+	/* A new snapshot; the one before is freed after this returns. */
+	void (*on_snapshot)(void *arg, const struct db_snapshot *snapshot);
+	/* The graph was read or marked anew, or could not be read: target_migrations_error. */
+	void (*on_migrations)(void *arg);
+	void (*on_log)(void *arg, size_t source);
+	/* A line that means something (see logs/match.h); text is sanitised. */
+	void (*on_log_match)(void *arg, size_t source, const struct log_match *match);
+	void *arg;
+};
+
+struct target_options {
+	const struct config_section *section; /* borrowed for the target's life */
+	unsigned wants;                       /* bits of enum target_want */
+	int64_t refresh_ns;                   /* between snapshots; 0: one, then on request */
+	bool retry;                           /* connect again after a failure */
+};
+
+struct target *target_open(
+	struct loop *loop, const struct target_options *options, const struct target_events *events);
+/* Ends everything that is open and frees. NULL is allowed. */
+void target_close(struct target *target);
+
+/* Asks for a snapshot and reads the revision files again; when not connected, connects now. */
+void target_refresh(struct target *target);
+/* No snapshots are asked for while paused. */
+void target_pause(struct target *target, bool paused);
+void target_set_refresh(struct target *target, int64_t refresh_ns);
+/* Begins to read the revision files, where that was not wanted from the start. */
+void target_want_migrations(struct target *target);
+
+enum target_state target_get_state(const struct target *target);
+/* Monotonic: since when it is in this state, and when the next attempt is made (0: none is planned). */
+int64_t target_state_since(const struct target *target);
+int64_t target_retry_at(const struct target *target);
+const struct target_progress *target_progress(const struct target *target);
+const char *target_step_name(enum target_step step);
+
+const struct config_section *target_section(const struct target *target);
+/* NULL before the first. Borrowed until the next on_snapshot returns. */
+const struct db_snapshot *target_snapshot(const struct target *target);
+/* NULL before it was read. */
+const struct migration_graph *target_graph(const struct target *target);
+/* Why the revision files could not be read, or NULL. */
+const char *target_migrations_error(const struct target *target);
+/* Whether reading them came to an end, either way. */
+bool target_migrations_settled(const struct target *target);
+struct target_log *target_logs(struct target *target, size_t *n);
+
+/* For commands and acts; NULL while there is none. */
+struct transport *target_transport(const struct target *target);
+struct db_conn *target_watch_conn(const struct target *target);
+/* NULL, or not yet up. */
+struct db_conn *target_acting_conn(const struct target *target);
+/* Changes with every reconnect of either connection. */
+uint64_t target_connection_id(const struct target *target);
+/* Round trip in ms, negative when none was measured. */
+double target_rtt_ms(const struct target *target);
+/* "SHA256:…" or "". */
+const char *target_host_key(const struct target *target);
+
+#endif

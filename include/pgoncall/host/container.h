@@ -1,0 +1,28 @@
+/*
+ * Reading what a container runtime says about a container: the answer to host_runtime_inspect.
+ */
+#ifndef PGONCALL_HOST_CONTAINER_H
+#define PGONCALL_HOST_CONTAINER_H
+
+#include <stdbool.h>
+#include <stddef.h>
+
+#include <pgoncall/base/err.h>
+
+/* What inspect says. Strings are owned and never NULL; "" is not known. */
+struct host_container {
+	bool running;
+	char *status;      /* "running", "exited", … */
+	char *health;      /* "healthy", "unhealthy", "starting" or "" */
+	char *started_at;  /* RFC 3339 as the runtime wrote it */
+	char *image_id;    /* "sha256:…" (docker) or hex (podman) */
+	char *image_name;
+	char *working_dir; /* absolute, "/" when unset */
+	char *address;     /* an IPv4 or IPv6 literal, validated; "" with host networking or none */
+};
+/* `name` is for sentences. On failure *container is all empty. */
+int host_container_parse(const char *json, size_t len, const char *name,
+	struct host_container *container, struct err *err);
+void host_container_fini(struct host_container *container);
+
+#endif

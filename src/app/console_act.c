@@ -1,0 +1,597 @@
+/*
+ * Acting: arming, the incident's journal, and acts on sessions. Every act goes one way, in this
+ * order: checked against the newest snapshot, shown and confirmed, permitted by the gate, written to
+ * the journal (on disk), permitted again, sent, its result looked at and written.
+ */
+#include "console_app.h"
+
+#include <pwd.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <pgoncall/base/clock.h>
+#include <pgoncall/base/mem.h>
+
+static void act_next(struct app *app);
+
+/* --- journal --------------------------------------------------------------------------------- */
+
+static char *journal_person(void)
+{
+	const struct passwd *pw = getpwuid(getuid());
+	const char *sudo = getenv("SUDO_USER");
+	char machine[256] = "";
+
+	gethostname(machine, sizeof(machine) - 1);
+	return mem_printf("%s@%s", !str_empty(sudo) ? sudo : pw ? pw->pw_name : "unknown", machine);
+}
+
+static void journal_fill_meta(
+	const struct app *app, const char *person, struct journal_meta *meta)
+{
+	const struct db_snapshot *snapshot = target_snapshot(app->target);
+	const char *key = target_host_key(app->target);
+
+	memset(meta, 0, sizeof(*meta));
+	meta->user = person;
+	meta->target = app->section->name;
+	meta->host = config_get(app->section, CONFIG_SSH);
+	meta->host_key = *key ? key : NULL;
+	meta->database = config_get(app->section, CONFIG_DB_NAME);
+	meta->role = snapshot ? snapshot->server.role : NULL;
+}
+
+int app_journal(struct app *app, struct journal **journal, struct err *err)
+{
+	struct buf directory = BUF_INIT;
+	struct journal_meta meta;
+	char *person;
+	int rc = 0;
+
+	*journal = NULL;
+	person = journal_person();
+	journal_fill_meta(app, person, &meta);
+	if (app->journal)
+		journal_update_meta(app->journal, &meta);
+	else
+		rc = journal_directory(&directory, err) < 0 ||
+				journal_open(buf_str(&directory), &meta, &app->journal, err) < 0
+			? -1
+			: 0;
+	free(person);
+	buf_fini(&directory);
+	*journal = app->journal;
+	return rc;
+}
+
+int app_note(struct app *app, const char *text, struct err *err)
+{
+	struct journal_entry entry = JOURNAL_ENTRY_INIT;
+	struct journal *journal;
+
+	entry.event = JOURNAL_NOTE;
+	entry.text = text;
+	if (app_journal(app, &journal, err) < 0)
+		return -1;
+	return journal_write(journal, &entry, err) < 0 ? -1 : 0;
+}
+
+/* --- arming ---------------------------------------------------------------------------------- */
+
+bool app_is_armed(const struct app *app)
+{
+	return gate_arm_left(&app->arm, clock_monotonic()) > 0;
+}
+
+int app_arm(struct app *app, const char *text, struct err *err)
+{
+	struct journal_entry entry = JOURNAL_ENTRY_INIT;
+	struct journal *journal;
+	const char *reason;
+	int64_t duration;
+
+	if (gate_arm_parse(text, &duration, &reason, err) < 0)
+		return -1;
+	if (target_get_state(app->target) != TARGET_UP)
+		return err_set(err, ERR_REFUSED, "not connected: arm when the link is up again");
+	if (app_journal(app, &journal, err) < 0)
+		return -1;
+	entry.event = JOURNAL_ARM;
+	entry.text = reason;
+	entry.duration_ms = duration / CLOCK_NS_PER_MS;
+	if (journal_write(journal, &entry, err) < 0)
+		return -1;
+	gate_arm_start(&app->arm, clock_monotonic(), duration, reason);
+	app_show_facts(app);
+	return 0;
+}
+
+void app_disarm(struct app *app, const char *text)
+{
+	struct journal_entry entry = JOURNAL_ENTRY_INIT;
+
+	if (!app->arm.until_ns)
+		return;
+	gate_arm_stop(&app->arm);
+	gate_void(app->gate);
+	entry.event = JOURNAL_DISARM;
+	entry.text = text;
+	if (app->journal && journal_ok(app->journal))
+		journal_write(app->journal, &entry, NULL);
+	app_show_facts(app);
+}
+
+void app_arm_tick(struct app *app)
+{
+	if (!app->arm.until_ns || app_is_armed(app))
+		return;
+	app_disarm(app, "the time is over");
+	app_message(app, CONSOLE_WARNING, "%s is read-only again: the time is over", app->section->name);
+}
+
+/* --- the gate -------------------------------------------------------------------------------- */
+
+static void act_gate_state(struct app *app, struct gate_state *state)
+{
+	const struct db_snapshot *snapshot = target_snapshot(app->target);
+	struct db_conn *acting = target_acting_conn(app->target);
+
+	memset(state, 0, sizeof(*state));
+	state->now_ns = clock_monotonic();
+	state->environment = app_policy_environment(app);
+	state->arm = app->arm;
+	state->journal_ok = app->journal && journal_ok(app->journal);
+	state->link_up = target_get_state(app->target) == TARGET_UP && acting && db_conn_is_up(acting);
+	state->connection = target_connection_id(app->target);
+	if (snapshot) {
+		state->role = snapshot->server.standby ? GATE_ROLE_STANDBY : GATE_ROLE_PRIMARY;
+		state->snapshot_ns = snapshot->at_monotonic;
+	}
+}
+
+static enum policy_act act_policy(enum db_action_kind kind)
+{
+	return kind == DB_ACTION_CANCEL ? POLICY_ACT_CANCEL : POLICY_ACT_TERMINATE;
+}
+
+static char *act_target_name(const struct app *app)
+{
+	return mem_printf("%s@%s", config_get(app->section, CONFIG_DB_NAME), app->section->name);
+}
+
+/* `name` is act_target_name's and must outlive the request. */
+static void act_gate_request(const struct app *app, const char *name, const char *typed,
+	struct gate_request *request)
+{
+	memset(request, 0, sizeof(*request));
+	request->act = act_policy(app->act.kind);
+	request->asked = POLICY_NONE;
+	request->statement = app->act.action.shown;
+	request->target = name;
+	request->typed = typed;
+}
+
+/* --- asking ---------------------------------------------------------------------------------- */
+
+static void act_free_session(struct console_session *s)
+{
+	free(s->backend_start);
+	free(s->xact_start);
+	free(s->query_start);
+	free(s->gid);
+}
+
+static void act_clear_current(struct app *app)
+{
+	if (app->act.active)
+		db_action_fini(&app->act.action);
+	free(app->act.subject);
+	app->act.subject = NULL;
+	app->act.active = app->act.running = false;
+}
+
+static void act_clear_queue(struct app *app)
+{
+	size_t i;
+
+	for (i = 0; i < app->act.n; i++)
+		act_free_session(&app->act.queue[i]);
+	free(app->act.queue);
+	app->act.queue = NULL;
+	app->act.n = app->act.next = 0;
+}
+
+/* The session as it is now, if it is still the one the operator looked at. */
+static const struct db_session *act_find(const struct app *app, const struct console_session *want)
+{
+	const struct db_snapshot *snapshot = target_snapshot(app->target);
+	const struct db_session *s;
+	size_t i;
+
+	for (i = 0; snapshot && i < snapshot->n_sessions; i++) {
+		s = &snapshot->sessions[i];
+		if (s->pid == want->pid && str_equal(s->backend_start, want->backend_start) &&
+			str_equal(s->gid, want->gid))
+			return s;
+	}
+	return NULL;
+}
+
+static char *act_subject(const struct db_session *s)
+{
+	if (!s->pid)
+		return mem_printf("prepared transaction %s", s->gid);
+	return mem_printf("pid %d (%s%s%s)", s->pid, s->user, *s->application ? ", " : "",
+		s->application);
+}
+
+static const struct {
+	const char *question; /* before the subject */
+	const char *effect;
+	const char *undo;
+} act_texts[] = {
+	[DB_ACTION_CANCEL] = { "Cancel the query of",
+		"Its statement ends with an error and its transaction fails; the session stays.",
+		"It cannot be undone; the application may send the statement again." },
+	[DB_ACTION_TERMINATE] = { "End the session of",
+		"Closes its connection and rolls back its transaction.",
+		"It cannot be undone; the application may connect again." },
+	[DB_ACTION_ROLLBACK_PREPARED] = { "Roll back",
+		"Rolls the prepared transaction back and releases its locks.",
+		"It cannot be undone: its work is lost, and its coordinator must know." },
+};
+
+static const enum confirm_level act_confirm_levels[] = {
+	[POLICY_NONE] = CONFIRM_Y,
+	[POLICY_Y] = CONFIRM_Y,
+	[POLICY_VERB] = CONFIRM_VERB,
+	[POLICY_TARGET] = CONFIRM_TARGET,
+};
+
+/* What is known of the session, for the dialog; values point into the buffers. */
+struct act_facts {
+	struct confirm_fact list[8];
+	size_t n;
+	char state[160], age[32], behind[64], waits[256];
+};
+
+static void act_add_fact(struct act_facts *facts, const char *name, const char *value)
+{
+	if (!*value)
+		return;
+	facts->list[facts->n].name = name;
+	facts->list[facts->n++].value = value;
+}
+
+static void act_fill_facts(struct act_facts *facts, const struct db_session *s)
+{
+	char span[64];
+
+	memset(facts, 0, sizeof(*facts));
+	snprintf(facts->state, sizeof(facts->state), "%s for %s", s->state,
+		clock_format_span(s->state_age_s, span, sizeof(span)));
+	if (*s->waits_for.mode)
+		snprintf(facts->waits, sizeof(facts->waits), "%s on %s", s->waits_for.mode,
+			s->waits_for.relation);
+	if (s->n_behind)
+		snprintf(facts->behind, sizeof(facts->behind), "%zu session%s", s->n_behind,
+			s->n_behind > 1 ? "s" : "");
+	act_add_fact(facts, "client", s->client);
+	act_add_fact(facts, "database", s->database);
+	act_add_fact(facts, "state", *s->state ? facts->state : "");
+	act_add_fact(facts, "transaction", clock_format_age(s->xact_age_s, facts->age,
+		sizeof(facts->age)));
+	act_add_fact(facts, "waits for", facts->waits);
+	act_add_fact(facts, "blocks", facts->behind);
+	act_add_fact(facts, "began", s->backend_start);
+	act_add_fact(facts, "last query", s->query);
+}
+
+static void act_on_silence(struct loop_timer *timer, void *arg)
+{
+	struct app *app = arg;
+
+	loop_timer_stop(timer);
+	app->silence = NULL;
+	if (console_expire(app->console).kind == INTENT_DECLINED) {
+		app_message(app, CONSOLE_INFO, "no answer for %d s: nothing was done", CONFIRM_TIMEOUT_S);
+		app_act_stop(app);
+	}
+	app_dirty(app);
+}
+
+static void act_ask(struct app *app, const struct db_session *s)
+{
+	char *name = act_target_name(app);
+	struct confirm_request request = { .id = APP_ASK_ACT };
+	struct gate_request gate;
+	struct act_facts facts;
+	char *question = mem_printf("%s %s?", act_texts[app->act.kind].question, app->act.subject);
+
+	act_fill_facts(&facts, s);
+	act_gate_request(app, name, NULL, &gate);
+	request.level =
+		act_confirm_levels[gate_level(app_policy_environment(app), &gate, &request.verb)];
+	request.question = question;
+	request.statement = app->act.action.shown;
+	request.host = config_get(app->section, CONFIG_SSH);
+	request.database = config_get(app->section, CONFIG_DB_NAME);
+	request.role = target_snapshot(app->target)->server.role;
+	request.environment = app_confirm_environment(app);
+	request.facts = facts.list;
+	request.n_facts = facts.n;
+	request.effect = act_texts[app->act.kind].effect;
+	request.undo = act_texts[app->act.kind].undo;
+	request.target = name;
+	term_flush_input(app->term);
+	console_confirm(app->console, &request);
+	loop_timer_stop(app->silence);
+	app->silence =
+		loop_timer_start(app->loop, CONFIRM_TIMEOUT_S * 1000, 0, act_on_silence, app);
+	free(question);
+	free(name);
+	app_dirty(app);
+}
+
+/* Whether the act makes sense and would be allowed once confirmed: refused before anything is asked. */
+static int act_check(struct app *app, const struct db_session *s, struct err *err)
+{
+	char *name = act_target_name(app);
+	struct gate_request request;
+	struct gate_state state;
+	struct journal *journal;
+	int rc = -1;
+
+	if (db_action_check(&target_snapshot(app->target)->server, s, app->act.kind, err) == 0) {
+		/* The journal is the gate's last condition; it is opened when the others hold. */
+		act_gate_state(app, &state);
+		state.journal_ok = true;
+		act_gate_request(app, name, NULL, &request);
+		gate_level(state.environment, &request, &request.typed);
+		if (gate_check(&state, &request, err) == 0)
+			rc = app_journal(app, &journal, err);
+	}
+	free(name);
+	return rc;
+}
+
+/* Takes up the next session of the queue: refuses it, or asks about it. */
+static void act_next(struct app *app)
+{
+	const struct console_session *want;
+	const struct db_session *s;
+	struct err err;
+
+	act_clear_current(app);
+	if (app->act.next == app->act.n) {
+		act_clear_queue(app);
+		return;
+	}
+	want = &app->act.queue[app->act.next++];
+	s = act_find(app, want);
+	if (!s) {
+		app_message(app, CONSOLE_WARNING, "pid %d is not the session it was: nothing was done",
+			want->pid);
+		act_next(app);
+		return;
+	}
+	db_action_prepare(&app->act.action, app->act.kind, s,
+		target_snapshot(app->target)->server.version_num);
+	app->act.active = true;
+	app->act.subject = act_subject(s);
+	if (act_check(app, s, &err) < 0) {
+		app_message(app, CONSOLE_ERROR, "%s", err.text);
+		app_act_stop(app);
+		return;
+	}
+	act_ask(app, s);
+}
+
+void app_act_begin(struct app *app, enum db_action_kind kind,
+	const struct console_session *sessions, size_t n)
+{
+	size_t i;
+
+	if (app->act.running) {
+		app_message(app, CONSOLE_WARNING, "wait: the result for %s is not there yet",
+			app->act.subject);
+		return;
+	}
+	app_act_stop(app);
+	app->act.kind = kind;
+	app->act.queue = mem_calloc(n, sizeof(*app->act.queue));
+	for (i = 0; i < n; i++) {
+		app->act.queue[i].pid = sessions[i].pid;
+		app->act.queue[i].backend_start = mem_strdup(sessions[i].backend_start);
+		app->act.queue[i].xact_start = mem_strdup(sessions[i].xact_start);
+		app->act.queue[i].query_start = mem_strdup(sessions[i].query_start);
+		app->act.queue[i].gid = mem_strdup(sessions[i].gid);
+	}
+	app->act.n = n;
+	act_next(app);
+}
+
+void app_act_fini(struct app *app)
+{
+	app->act.running = false;
+	app_act_stop(app);
+	act_free_session(&app->act.unknown);
+	memset(&app->act.unknown, 0, sizeof(app->act.unknown));
+	app->act.unknown_seq = 0;
+}
+
+void app_act_stop(struct app *app)
+{
+	loop_timer_stop(app->silence);
+	app->silence = NULL;
+	act_clear_queue(app);
+	if (!app->act.running)
+		act_clear_current(app);
+}
+
+void app_act_declined(struct app *app)
+{
+	app_message(app, CONSOLE_INFO, "No: nothing was done");
+	app_act_stop(app);
+}
+
+/* --- doing ----------------------------------------------------------------------------------- */
+
+/* Keeps the identity of what was hit, so that a new connection can look for it. */
+static void act_remember_unknown(struct app *app)
+{
+	struct console_session *s = &app->act.unknown;
+
+	act_free_session(s);
+	s->pid = app->act.action.pid;
+	s->backend_start = mem_strdup(app->act.action.backend_start);
+	s->xact_start = mem_strdup(app->act.action.xact_start);
+	s->query_start = mem_strdup(app->act.action.query_start);
+	s->gid = mem_strdup(app->act.action.gid);
+	app->act.unknown_seq = app->act.intent_seq;
+}
+
+void app_act_look(struct app *app)
+{
+	struct journal_entry entry = JOURNAL_ENTRY_INIT;
+	const struct db_session *found;
+	char *text;
+
+	if (!app->act.unknown_seq || target_get_state(app->target) != TARGET_UP)
+		return;
+	found = act_find(app, &app->act.unknown);
+	text = mem_printf("connected again and looked: pid %d of %s %s", app->act.unknown.pid,
+		app->act.unknown.backend_start, found ? "is still there" : "is gone");
+	entry.event = JOURNAL_NOTE;
+	entry.intent = app->act.unknown_seq;
+	entry.text = text;
+	if (app->journal)
+		journal_write(app->journal, &entry, NULL);
+	app_message(app, found ? CONSOLE_WARNING : CONSOLE_INFO, "%s", text);
+	app->act.unknown_seq = 0;
+	free(text);
+}
+
+static void act_write_result(struct app *app, enum db_action_result result, const char *sentence)
+{
+	struct journal_entry entry = JOURNAL_ENTRY_INIT;
+	struct err err;
+
+	entry.event = result == DB_ACTION_UNKNOWN ? JOURNAL_UNKNOWN : JOURNAL_RESULT;
+	entry.intent = app->act.intent_seq;
+	entry.step = db_action_verb(app->act.kind);
+	entry.exit = result == DB_ACTION_ENDED ? 0 : 1;
+	entry.rows = result == DB_ACTION_ENDED || result == DB_ACTION_STILL_THERE ? 1
+		: result == DB_ACTION_CHANGED                                      ? 0
+										   : JOURNAL_NONE;
+	entry.duration_ms = (clock_monotonic() - app->act.started) / CLOCK_NS_PER_MS;
+	entry.text = sentence;
+	if (journal_write(app->journal, &entry, &err) < 0)
+		app_message(app, CONSOLE_ERROR, "%s", err.text);
+}
+
+static void act_on_result(void *arg, enum db_action_result result, const char *sentence)
+{
+	struct app *app = arg;
+
+	app_message(app,
+		result == DB_ACTION_ENDED                                      ? CONSOLE_INFO
+			: result == DB_ACTION_CHANGED || result == DB_ACTION_UNKNOWN ? CONSOLE_WARNING
+										     : CONSOLE_ERROR,
+		"%s", sentence);
+	act_write_result(app, result, sentence);
+	if (result == DB_ACTION_UNKNOWN)
+		act_remember_unknown(app);
+	app->act.running = false;
+	if (!app->target)
+		return;
+	app_show_facts(app);
+	target_refresh(app->target);
+	if (app->act.next < app->act.n)
+		act_next(app);
+	else
+		app_act_stop(app);
+}
+
+static int64_t act_write_intent(struct app *app, const char *typed, struct err *err)
+{
+	struct journal_entry entry = JOURNAL_ENTRY_INIT;
+	char pid[16];
+	char *name = act_target_name(app), *confirm;
+	struct gate_request request;
+	struct journal_var vars[] = {
+		{ "pid", pid },
+		{ "backend_start", app->act.action.backend_start },
+		{ "gid", app->act.action.gid },
+		{ "subject", app->act.subject },
+	};
+	int64_t seq;
+
+	act_gate_request(app, name, typed, &request);
+	confirm = mem_printf("%s: %s",
+		policy_level_name(gate_level(app_policy_environment(app), &request, NULL)), typed);
+	snprintf(pid, sizeof(pid), "%d", app->act.action.pid);
+	entry.event = JOURNAL_INTENT;
+	entry.step = db_action_verb(app->act.kind);
+	entry.command = app->act.action.shown;
+	entry.vars = vars;
+	entry.n_vars = sizeof(vars) / sizeof(vars[0]);
+	entry.confirm = confirm;
+	seq = journal_write(app->journal, &entry, err);
+	free(confirm);
+	free(name);
+	return seq;
+}
+
+/* From the typed answer to the statement on the wire: the one place where an act is sent. */
+static int act_send(struct app *app, const char *typed, struct err *err)
+{
+	const char *statement = app->act.action.shown;
+	char *name = act_target_name(app);
+	struct gate_permit *permit;
+	struct gate_request request;
+	struct gate_state state;
+	int rc = -1;
+
+	app->act.started = clock_monotonic();
+	act_gate_state(app, &state);
+	act_gate_request(app, name, typed, &request);
+	permit = gate_permit_take(app->gate, &state, &request, err);
+	if (permit) {
+		app->act.intent_seq = act_write_intent(app, typed, err);
+		act_gate_state(app, &state);
+		if (app->act.intent_seq > 0)
+			rc = gate_permit_use(app->gate, permit, &state, statement,
+				app->act.intent_seq, err);
+		else
+			gate_permit_drop(app->gate, permit);
+	}
+	if (rc < 0 && permit && app->act.intent_seq > 0)
+		act_write_result(app, DB_ACTION_FAILED, "not sent: the gate refused it");
+	if (rc == 0) {
+		app->act.running = true;
+		db_action_run(target_acting_conn(app->target), &app->act.action, act_on_result, app);
+	}
+	free(name);
+	return rc;
+}
+
+void app_act_confirmed(struct app *app, const char *typed)
+{
+	struct err err;
+
+	loop_timer_stop(app->silence);
+	app->silence = NULL;
+	if (!app->act.active || !typed)
+		return;
+	if (act_send(app, typed, &err) < 0) {
+		app_message(app, CONSOLE_ERROR, "nothing was done: %s", err.text);
+		app_act_stop(app);
+	} else {
+		app_message(app, CONSOLE_INFO, "%s: sent, looking whether it ends",
+			app->act.subject);
+		app_show_facts(app);
+	}
+}

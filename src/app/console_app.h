@@ -1,0 +1,124 @@
+/*
+ * What the files console_*.c and cmd_console.c share: the running console. It joins terminal, keys,
+ * target and acts; each of them is its own module's business.
+ */
+#ifndef PGONCALL_APP_CONSOLE_APP_H
+#define PGONCALL_APP_CONSOLE_APP_H
+
+#include <pgoncall/app/config.h>
+#include <pgoncall/app/target.h>
+#include <pgoncall/base/buf.h>
+#include <pgoncall/db/action.h>
+#include <pgoncall/diagnosis/findings.h>
+#include <pgoncall/journal/journal.h>
+#include <pgoncall/journal/list.h>
+#include <pgoncall/journal/log.h>
+#include <pgoncall/journal/report.h>
+#include <pgoncall/runbook/gate.h>
+#include <pgoncall/ui/console.h>
+#include <pgoncall/ui/term.h>
+#include <pgoncall/ui/theme.h>
+
+/* Questions that come back with an id. */
+enum app_question {
+	APP_ASK_ACT = 1,
+	APP_ASK_WRITE_FILE,
+	APP_ASK_TARGET,
+};
+
+/* Acts on sessions, one after another: the one that is asked about or runs, and those to come. */
+struct app_act {
+	enum db_action_kind kind;
+	struct console_session *queue; /* owned copies, next at index `next` */
+	size_t n, next;
+	bool active;                   /* `action` is set */
+	bool running;                  /* sent; the result is awaited */
+	struct db_action action;
+	char *subject;                 /* "pid 8123 (bo1, boardofone-api)", for messages */
+	int64_t intent_seq;
+	int64_t started;               /* monotonic */
+	struct console_session unknown; /* what an act with unknown result was to hit */
+	int64_t unknown_seq;           /* its intent; 0: there is none */
+};
+
+struct app {
+	struct loop *loop;
+	struct config config;
+	const struct config_section *section; /* NULL while a target is being chosen */
+	bool no_color;
+
+	struct term *term;
+	struct theme theme;
+	struct console *console;
+	struct cells cells;
+	struct loop_poll *keys;
+	struct loop_signal *winch, *term_signal, *hup;
+	struct loop_timer *draw;      /* a drawing is due */
+	struct loop_timer *tick;      /* ages, the countdown */
+	struct loop_timer *silence;   /* an unanswered confirmation is No */
+	bool quit;
+
+	struct target *target;
+	struct findings findings;
+	size_t log_shown;             /* index of the log in pane 3 */
+	bool paused;
+	int64_t refresh_ns;
+	char *to_write;               /* text of a pane that waits for a file name */
+
+	/* Acting. */
+	struct gate *gate;
+	struct gate_arm arm;
+	struct journal *journal;      /* of this console's incident; NULL until something was to be written */
+	struct app_act act;
+};
+
+/* console_loop.c: terminal, keys, drawing. */
+int app_terminal_start(struct app *app, struct err *err);
+void app_terminal_stop(struct app *app);
+/* Draws soon; any number of calls make one drawing. */
+void app_dirty(struct app *app);
+void app_message(struct app *app, enum console_severity severity, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
+void app_quit(struct app *app);
+/* Applies a theme by name; on an error the one in use stays. */
+int app_set_theme(struct app *app, const char *name, struct err *err);
+
+/* console_view.c: models into the console. */
+/* Opens the section's target in a console of its own; what was open before is closed. */
+void app_open_target(struct app *app, const struct config_section *section);
+void app_close_target(struct app *app);
+void app_show_facts(struct app *app);
+void app_show_log(struct app *app);
+void app_pick_target(struct app *app);
+/* The environment as the console and as policy name it. */
+enum confirm_environment app_confirm_environment(const struct app *app);
+enum policy_environment app_policy_environment(const struct app *app);
+
+/* console_act.c: arming, the journal, acts. */
+/* Asks about, and then does, an act on each session. Copies them. */
+void app_act_begin(struct app *app, enum db_action_kind kind,
+	const struct console_session *sessions, size_t n);
+void app_act_confirmed(struct app *app, const char *typed);
+void app_act_declined(struct app *app);
+/* Drops what is asked about; what was sent goes on to its result. */
+void app_act_stop(struct app *app);
+/* Frees what is held; nothing is open or running any more. */
+void app_act_fini(struct app *app);
+/* After a snapshot: looks what became of an act whose result was lost with the link. */
+void app_act_look(struct app *app);
+int app_arm(struct app *app, const char *text, struct err *err);
+/* text: why, for the journal. */
+void app_disarm(struct app *app, const char *text);
+/* Every second: an arming whose time is over ends. */
+void app_arm_tick(struct app *app);
+bool app_is_armed(const struct app *app);
+/* The journal of this console's incident, opened on first use. */
+int app_journal(struct app *app, struct journal **journal, struct err *err);
+int app_note(struct app *app, const char *text, struct err *err);
+
+/* console_commands.c: the ":" line. */
+void app_command(struct app *app, const char *line);
+void app_complete(void *arg, const char *line, struct strlist *words);
+int app_write_file(const char *path, const char *text, struct err *err);
+
+#endif

@@ -1,0 +1,315 @@
+/*
+ * Models into the console: what the target knows is handed to the panes, and the target's events
+ * become messages. Also opening, closing and choosing a target.
+ */
+#include "console_app.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <pgoncall/app/keys.h>
+#include <pgoncall/base/mem.h>
+
+enum confirm_environment app_confirm_environment(const struct app *app)
+{
+	switch (app_policy_environment(app)) {
+	case POLICY_DEVELOPMENT:
+		return CONFIRM_DEVELOPMENT;
+	case POLICY_STAGING:
+		return CONFIRM_STAGING;
+	default:
+		return CONFIRM_PRODUCTION;
+	}
+}
+
+enum policy_environment app_policy_environment(const struct app *app)
+{
+	enum policy_environment environment = POLICY_PRODUCTION;
+
+	if (app->section)
+		policy_environment_parse(
+			config_get(app->section, CONFIG_ENVIRONMENT), &environment);
+	return environment;
+}
+
+void app_show_facts(struct app *app)
+{
+	bool armed = app_is_armed(app);
+	double rtt = app->target ? target_rtt_ms(app->target) : -1;
+	struct console_facts facts = {
+		.target = app->section->name,
+		.database = config_get(app->section, CONFIG_DB_NAME),
+		.environment = app_confirm_environment(app),
+		.writable = armed || app_policy_environment(app) != POLICY_PRODUCTION,
+		.armed_until = armed ? app->arm.until_ns : 0,
+		.ssh_ms = str_equal(config_get(app->section, CONFIG_SSH), "none") ? -1
+			: rtt < 0                                              ? NAN
+									       : rtt,
+		.paused = app->paused,
+		.busy = app->act.running,
+	};
+
+	console_set_facts(app->console, &facts);
+	app_dirty(app);
+}
+
+/* --- checklist ------------------------------------------------------------------------------- */
+
+/* The one remedy of a step that failed. */
+static const char *const step_remedies[TARGET_STEP_COUNT] = {
+	[TARGET_STEP_CONFIG] = "Check that 'ssh -G HOST' works here, and the settings ssh and ssh_config.",
+	[TARGET_STEP_CONNECT] = "Check the address, the network, and that sshd listens there.",
+	[TARGET_STEP_HOSTKEY] = "Compare the fingerprint with the host's own before changing known_hosts.",
+	[TARGET_STEP_AUTH] = "Load the key with ssh-add, or set IdentityFile in ssh's configuration.",
+	[TARGET_STEP_ADDRESS] = "Check db_container and runtime_command: does the SSH user see it with 'docker ps'?",
+	[TARGET_STEP_DATABASE] = "Check db_name, db_user and the passfile; R tries again.",
+	[TARGET_STEP_VERSION] = "Check version_table, and that the role may read it.",
+};
+
+static void view_show_checklist(struct app *app)
+{
+	static const enum console_check states[] = {
+		[TARGET_STEP_WAITING] = CONSOLE_CHECK_WAITING,
+		[TARGET_STEP_RUNNING] = CONSOLE_CHECK_RUNNING,
+		[TARGET_STEP_DONE] = CONSOLE_CHECK_OK,
+		[TARGET_STEP_FAILED] = CONSOLE_CHECK_FAILED,
+	};
+	const struct target_progress *progress = target_progress(app->target);
+	struct console_check_step steps[TARGET_STEP_COUNT];
+	size_t n = 0;
+	int i;
+
+	for (i = 0; i < TARGET_STEP_COUNT; i++) {
+		if (progress[i].state == TARGET_STEP_SKIPPED)
+			continue;
+		steps[n].text = target_step_name((enum target_step)i);
+		steps[n].detail = progress[i].detail;
+		steps[n].remedy = step_remedies[i];
+		steps[n++].state = states[progress[i].state];
+	}
+	console_set_checklist(app->console, steps, n);
+}
+
+/* --- events of the target -------------------------------------------------------------------- */
+
+static void view_compute_findings(struct app *app)
+{
+	struct finding_input input = {
+		.snapshot = target_snapshot(app->target),
+		.graph = target_graph(app->target),
+		.migrations_error = target_migrations_error(app->target),
+	};
+
+	findings_compute(&app->findings, &input);
+	console_set_findings(app->console, &app->findings);
+}
+
+static void view_on_state(void *arg)
+{
+	static const enum console_link links[] = {
+		[TARGET_CONNECTING] = CONSOLE_CONNECTING,
+		[TARGET_UP] = CONSOLE_UP,
+		[TARGET_LOST] = CONSOLE_LOST,
+	};
+	struct app *app = arg;
+	enum target_state state;
+
+	if (!app->target)
+		return;
+	state = target_get_state(app->target);
+	if (state == TARGET_LOST)
+		app_disarm(app, "the link was lost");
+	console_set_link(app->console, links[state], target_state_since(app->target),
+		target_retry_at(app->target));
+	view_show_checklist(app);
+	app_show_facts(app);
+}
+
+static void view_on_error(void *arg, const struct err *why, bool retrying)
+{
+	struct app *app = arg;
+
+	if (!app->target)
+		return;
+	/* Before the first picture the checklist says it. */
+	if (target_snapshot(app->target))
+		app_message(app, CONSOLE_ERROR, "%s%s", why->text,
+			retrying ? "" : " (R tries again)");
+	view_on_state(app);
+}
+
+static void view_on_snapshot(void *arg, const struct db_snapshot *snapshot)
+{
+	struct app *app = arg;
+
+	if (!app->target)
+		return;
+	console_set_snapshot(app->console, snapshot);
+	view_compute_findings(app);
+	app_act_look(app);
+	app_show_facts(app);
+}
+
+static void view_on_migrations(void *arg)
+{
+	struct app *app = arg;
+
+	if (!app->target)
+		return;
+	console_set_graph(
+		app->console, target_graph(app->target), target_migrations_error(app->target));
+	view_compute_findings(app);
+	app_dirty(app);
+}
+
+void app_show_log(struct app *app)
+{
+	struct target_log *logs;
+	size_t n;
+
+	logs = target_logs(app->target, &n);
+	if (!n) {
+		console_set_logs(app->console, NULL, "no logs configured", "");
+		return;
+	}
+	app->log_shown %= n;
+	console_set_logs(app->console, logs[app->log_shown].ring, logs[app->log_shown].name,
+		logs[app->log_shown].state);
+	app_dirty(app);
+}
+
+static void view_on_log(void *arg, size_t source)
+{
+	struct app *app = arg;
+
+	if (!app->target || source != app->log_shown)
+		return;
+	app_show_log(app);
+	console_logs_changed(app->console);
+}
+
+/* A migration that begins, or its end: the picture is due now. */
+static void view_on_log_match(void *arg, size_t source, const struct log_match *match)
+{
+	struct app *app = arg;
+
+	(void)source;
+	if (app->target && !app->paused && target_get_state(app->target) == TARGET_UP &&
+		(match->kind == LOG_MATCH_UPGRADE || match->kind == LOG_MATCH_DOWNGRADE))
+		target_refresh(app->target);
+}
+
+/* --- opening and closing --------------------------------------------------------------------- */
+
+/* Where typed lines are kept: $XDG_STATE_HOME, else ~/.local/state. NULL where neither is known. */
+static char *view_history_path(void)
+{
+	const char *state = getenv("XDG_STATE_HOME"), *home = getenv("HOME");
+
+	if (!str_empty(state) && *state == '/')
+		return mem_printf("%s/pgoncall/history", state);
+	return str_empty(home) ? NULL : mem_printf("%s/.local/state/pgoncall/history", home);
+}
+
+static void view_new_console(struct app *app)
+{
+	struct console_options options;
+	char *history = view_history_path();
+
+	memset(&options, 0, sizeof(options));
+	app_keys_init(&options.keys);
+	options.keys.on[CMD_TARGET] = app->config.n_targets > 1;
+	options.history_path = history;
+	options.complete = app_complete;
+	options.arg = app;
+	app->console = console_new(&options);
+	free(history);
+}
+
+/* Writes of an earlier run whose result nobody knows are said at once. */
+static void view_tell_pending(struct app *app)
+{
+	struct journal_pending_list list;
+	struct buf directory = BUF_INIT;
+
+	if (journal_directory(&directory, NULL) == 0 &&
+		journal_pending_load(buf_str(&directory), app->section->name, &list, NULL) == 0) {
+		if (list.n)
+			app_message(app, CONSOLE_WARNING,
+				"%zu write%s of an earlier run %s no known result; see: pgoncall journal list",
+				list.n, list.n > 1 ? "s" : "", list.n > 1 ? "have" : "has");
+		journal_pending_fini(&list);
+	}
+	buf_fini(&directory);
+}
+
+void app_open_target(struct app *app, const struct config_section *section)
+{
+	struct target_events events = { view_on_state, view_on_error, view_on_snapshot,
+		view_on_migrations, view_on_log, view_on_log_match, app };
+	struct target_options options = {
+		.section = section,
+		.wants = TARGET_DATABASE | TARGET_ACTING | TARGET_MIGRATIONS | TARGET_LOGS,
+		.refresh_ns = app->refresh_ns,
+		.retry = true,
+	};
+	char *name;
+
+	app_close_target(app);
+	app->section = section;
+	app->log_shown = 0;
+	app->paused = false;
+	view_new_console(app);
+	name = mem_printf("%s@%s", config_get(section, CONFIG_DB_NAME), section->name);
+	app->gate = gate_new(app_policy_environment(app), name);
+	free(name);
+	app->target = target_open(app->loop, &options, &events);
+	app_show_log(app);
+	view_on_state(app);
+	view_tell_pending(app);
+	app_dirty(app);
+}
+
+void app_close_target(struct app *app)
+{
+	struct target *target = app->target;
+
+	if (target)
+		app_disarm(app, "the target was left");
+	/* Acts under way get their last word from target_close; nothing else is shown any more. */
+	app->target = NULL;
+	target_close(target);
+	app_act_fini(app);
+	console_free(app->console);
+	app->console = NULL;
+	findings_fini(&app->findings);
+	memset(&app->findings, 0, sizeof(app->findings));
+	journal_close(app->journal);
+	app->journal = NULL;
+	if (app->gate)
+		gate_free(app->gate);
+	app->gate = NULL;
+}
+
+void app_pick_target(struct app *app)
+{
+	struct strlist names;
+	size_t i, selected = 0;
+	char *name;
+
+	if (!app->console)
+		view_new_console(app);
+	strlist_init(&names);
+	for (i = 0; i < app->config.n_targets; i++) {
+		name = mem_printf("%-16s %-12s %s", app->config.targets[i].name,
+			config_get(&app->config.targets[i], CONFIG_ENVIRONMENT),
+			config_get(&app->config.targets[i], CONFIG_SSH));
+		strlist_add_take(&names, name);
+		if (app->section == &app->config.targets[i])
+			selected = i;
+	}
+	console_pick(app->console, APP_ASK_TARGET, "Target", &names, selected);
+	strlist_fini(&names);
+	app_dirty(app);
+}

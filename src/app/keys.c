@@ -1,0 +1,18 @@
+/*
+ * Which commands of the binding table the program carries out. To offer one more, add it here and
+ * handle its intent in console_loop.c.
+ */
+#include <pgoncall/app/keys.h>
+
+static const enum key_command app_can[] = { CMD_REFRESH, CMD_PAUSE, CMD_TARGET, CMD_COPY, CMD_WRITE,
+	CMD_THEME, CMD_REDRAW, CMD_SUSPEND, CMD_QUIT, CMD_CANCEL_QUERY, CMD_TERMINATE,
+	CMD_NEXT_SOURCE, CMD_PREVIOUS_SOURCE, CMD_INTERRUPT, CMD_PROMPT };
+
+void app_keys_init(struct key_set *keys)
+{
+	size_t i;
+
+	keys_set_init(keys);
+	for (i = 0; i < sizeof(app_can) / sizeof(app_can[0]); i++)
+		keys->on[app_can[i]] = true;
+}

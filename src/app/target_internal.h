@@ -1,0 +1,115 @@
+/*
+ * What the files target*.c share: the struct, and the functions that go across them.
+ */
+#ifndef PGONCALL_APP_TARGET_INTERNAL_H
+#define PGONCALL_APP_TARGET_INTERNAL_H
+
+#include <pgoncall/app/target.h>
+#include <pgoncall/db/watch.h>
+#include <pgoncall/host/run.h>
+#include <pgoncall/host/container.h>
+#include <pgoncall/host/runtime.h>
+#include <pgoncall/host/stream.h>
+#include <pgoncall/logs/split.h>
+#include <pgoncall/ssh/transport.h>
+
+struct ssh_thread;
+struct ssh_tunnel;
+
+/* A log source and the stream that feeds it. */
+struct target_source {
+	struct target *target;
+	size_t index;                      /* in target->sources and target->logs */
+	struct host_stream *stream;        /* NULL while none runs */
+	struct loop_timer *again;          /* starts it anew */
+	struct log_splitter splitters[2];  /* stdout, stderr */
+	int64_t last_ns;                   /* timestamp of the newest line; 0: none came */
+	int64_t skip_until_ns;             /* after a restart: lines up to here were shown already */
+	bool lines_pending;                /* on_log is due at the end of this read */
+};
+
+/* A transport with what is needed to keep it up. */
+struct target_link {
+	struct target *target;
+	struct transport *transport; /* NULL while down */
+	bool up;
+	struct loop_timer *again;
+	int attempts;                /* since it was last up */
+};
+
+struct target {
+	struct loop *loop;
+	const struct config_section *section;
+	struct target_events events;
+	unsigned wants;
+	bool retry;
+	bool paused;
+	bool local;                        /* ssh = none */
+	int64_t refresh_ns;
+	struct host_runtime runtime;
+
+	struct ssh_thread *thread;         /* NULL when local */
+	struct target_link main;           /* tunnel and commands */
+	struct target_link logs_link;      /* log streams */
+
+	enum target_state state;
+	int64_t since;
+	int64_t retry_at;
+	struct target_progress progress[TARGET_STEP_COUNT];
+	bool version_noted;                /* the last step was set since the connection came up */
+
+	/* The database. */
+	struct host_run *address_run;
+	char *address;                     /* as seen from the host */
+	struct ssh_tunnel *tunnel;
+	struct db_conn *watch_conn;
+	struct db_conn *acting_conn;
+	struct db_watch *watch;
+	struct db_snapshot *snapshot;
+	struct loop_timer *db_again;
+	struct loop_timer *acting_again;
+	int db_attempts;
+	uint64_t connection_id;
+
+	/* The revisions. */
+	struct host_run *files_run;
+	struct migration_graph *graph;
+	char *migrations_error;
+	bool migrations_settled;
+	int64_t files_read_at;             /* monotonic; 0: never */
+
+	/* The logs. */
+	struct target_source *sources;
+	struct target_log *logs;
+	size_t n_sources;
+};
+
+/* target.c */
+void target_set_step(struct target *target, enum target_step step, enum target_step_state state,
+	const char *detail);
+void target_changed(struct target *target);
+/* Marks the step that runs as failed and tells the owner. */
+void target_fail(struct target *target, const struct err *why, bool retrying);
+void target_set_state(struct target *target, enum target_state state);
+/* 0.5 s, doubling to 15 s. */
+int64_t target_backoff_ms(int attempts);
+
+/* target_db.c */
+void target_db_start(struct target *target);
+void target_db_stop(struct target *target);
+void target_db_apply_interval(struct target *target);
+
+/* target_migrations.c */
+void target_migrations_start(struct target *target);
+void target_migrations_stop(struct target *target);
+/* The version rows of a new snapshot. */
+void target_migrations_mark(struct target *target);
+
+/* target_logs.c */
+void target_logs_init(struct target *target);
+void target_logs_fini(struct target *target);
+void target_logs_start(struct target *target);
+/* Ends the streams; the lines stay. */
+void target_logs_stop(struct target *target, const char *why);
+
+#endif

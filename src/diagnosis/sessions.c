@@ -1,0 +1,371 @@
+/*
+ * What the sessions say: a migration that waits, works or lost its client; queues behind a lock;
+ * forgotten and long transactions; slots; what our role is not shown.
+ *
+ * A session is blamed in one finding only: `told` marks those of which a worse one spoke already.
+ */
+#include "rules.h"
+
+#include <math.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <pgoncall/base/clock.h>
+#include <pgoncall/base/mem.h>
+
+/* One computation. */
+struct telling {
+	struct findings *out;
+	const struct finding_input *in;
+	const struct db_snapshot *snapshot;
+	bool *told; /* by index of the session */
+};
+
+static void say_span(struct buf *text, double seconds)
+{
+	char span[64];
+
+	buf_add_str(text, clock_format_span(seconds, span, sizeof(span)));
+}
+
+static void say_waiting(struct buf *text, size_t n)
+{
+	if (n)
+		buf_printf(text, " %zu session%s behind it.", n, n == 1 ? " waits" : "s wait");
+}
+
+/* "pid 8123 (bo1, boardofone-api, idle in transaction for 12 min 4 s)". */
+static void say_session(struct buf *text, const struct db_session *s)
+{
+	if (s->pid == 0) {
+		buf_printf(text, "prepared transaction %s (%s, prepared ", s->gid, s->user);
+		say_span(text, s->xact_age_s);
+		buf_add_str(text, " ago)");
+		return;
+	}
+	if (s->ours)
+		buf_add_str(text, "pgoncall's own session, ");
+	buf_printf(text, "pid %d (", s->pid);
+	if (s->user[0])
+		buf_printf(text, "%s, ", s->user);
+	if (s->application[0])
+		buf_printf(text, "%s, ", s->application);
+	if (s->backend_type[0] && strcmp(s->backend_type, "client backend") != 0)
+		buf_printf(text, "%s, ", s->backend_type);
+	if (s->hidden) {
+		buf_add_str(text, "its state is hidden from our role)");
+		return;
+	}
+	buf_add_str(text, s->state[0] ? s->state : "working");
+	if (!isnan(s->state_age_s)) {
+		buf_add_str(text, " for ");
+		say_span(text, s->state_age_s);
+	}
+	buf_add_char(text, ')');
+}
+
+static void say_wait(struct buf *text, const struct db_session *s)
+{
+	buf_printf(text, "%s on %s", s->waits_for.mode, s->waits_for.relation);
+}
+
+/* "Migration a → b", as far as the graph tells which one runs. */
+static void say_migration(struct buf *text, const struct migration_graph *graph)
+{
+	const struct migration_list *pending = graph ? &graph->pending : NULL;
+
+	if (!graph || !graph->marked || !pending->n) {
+		buf_add_str(text, "A migration");
+		return;
+	}
+	buf_add_str(text, "Migration ");
+	if (graph->current.n)
+		migration_graph_add_ids(graph, &graph->current, text);
+	else
+		buf_add_str(text, "base");
+	buf_printf(text, " → %s", graph->revisions[pending->items[pending->n - 1]].id);
+	if (pending->n > 1)
+		buf_printf(text, " (%zu revisions)", pending->n);
+}
+
+/* --- migrations ------------------------------------------------------------------------------- */
+
+static void tell_blocked(struct telling *t, const struct db_session *s)
+{
+	const struct db_session *root = NULL;
+	struct buf text = BUF_INIT;
+
+	if (s->root_index != SIZE_MAX && &t->snapshot->sessions[s->root_index] != s)
+		root = &t->snapshot->sessions[s->root_index];
+	say_migration(&text, t->in->graph);
+	buf_add_str(&text, " has waited ");
+	say_span(&text, s->wait_age_s);
+	buf_add_str(&text, " for ");
+	say_wait(&text, s);
+	if (root) {
+		buf_add_str(&text, ": blocked by ");
+		if (root->migration)
+			buf_add_str(&text, "another migration, ");
+		say_session(&text, root);
+		t->told[s->root_index] = true;
+	} else {
+		buf_printf(&text, " (pid %d); who blocks it is not known", s->pid);
+	}
+	buf_add_char(&text, '.');
+	say_waiting(&text, s->n_behind);
+	if (root && root->n_behind > s->n_behind + 1)
+		buf_printf(&text, " In all %zu wait behind the blocker.", root->n_behind);
+	rule_add(t->out, "migration-blocked", root ? root : s, &text);
+	buf_fini(&text);
+}
+
+static void tell_orphaned(struct telling *t, const struct db_session *s)
+{
+	struct buf text = BUF_INIT;
+
+	buf_add_str(&text,
+		"No alembic process runs where migrations are run, but its session is still "
+		"there: ");
+	say_session(&text, s);
+	buf_add_str(&text, ". The server does not notice a dead client while it waits or works.");
+	if (!s->waits_for.mode[0])
+		say_waiting(&text, s->n_behind);
+	rule_add(t->out, "migration-orphaned", s, &text);
+	buf_fini(&text);
+}
+
+static void tell_working(struct telling *t, const struct db_session *s)
+{
+	bool active = strcmp(s->state, "active") == 0;
+	bool stalled = !active && s->state_age_s > RULE_IDLE_S;
+	struct buf text = BUF_INIT;
+	struct finding *finding;
+
+	say_migration(&text, t->in->graph);
+	buf_add_str(&text, active ? " is at work: " : " is between two statements: ");
+	say_session(&text, s);
+	if (s->progress[0])
+		buf_printf(&text, ", %s", s->progress);
+	buf_add_str(&text, stalled ? "; its client computes, or hangs." : "; leave it alone.");
+	say_waiting(&text, s->n_behind);
+	finding = rule_add(t->out, "migration-working", s, &text);
+	if (s->n_behind || stalled)
+		finding->severity = FINDING_WARNING;
+	buf_fini(&text);
+}
+
+static void tell_migrations(struct telling *t)
+{
+	const struct db_session *s;
+	bool orphaned, at_work;
+	size_t i;
+
+	for (i = 0; i < t->snapshot->n_sessions; i++) {
+		s = &t->snapshot->sessions[i];
+		at_work = strcmp(s->state, "active") == 0 ||
+			  strncmp(s->state, "idle in transaction", 19) == 0;
+		if (!s->migration || (!s->waits_for.mode[0] && !at_work))
+			continue;
+		orphaned = t->in->migrators_asked && t->in->n_migrators == 0;
+		t->told[i] = true;
+		if (s->waits_for.mode[0])
+			tell_blocked(t, s);
+		if (orphaned)
+			tell_orphaned(t, s);
+		else if (!s->waits_for.mode[0])
+			tell_working(t, s);
+	}
+}
+
+/* --- queues ----------------------------------------------------------------------------------- */
+
+/* The session below the root that waits longest. */
+static const struct db_session *queue_longest(const struct db_snapshot *snapshot, size_t root)
+{
+	const struct db_session *s, *longest = NULL;
+	size_t i;
+
+	for (i = 0; i < snapshot->n_sessions; i++) {
+		s = &snapshot->sessions[i];
+		if (i != root && s->root_index == root &&
+			(!longest || s->wait_age_s > longest->wait_age_s ||
+				isnan(longest->wait_age_s)))
+			longest = s;
+	}
+	return longest;
+}
+
+/* A victim that itself holds up others: the queued strong lock that makes readers wait. */
+static const struct db_session *queue_middle(const struct db_snapshot *snapshot, size_t root)
+{
+	const struct db_session *s, *middle = NULL;
+	size_t i;
+
+	for (i = 0; i < snapshot->n_sessions; i++) {
+		s = &snapshot->sessions[i];
+		if (s->parent == root && s->n_behind && (!middle || s->n_behind > middle->n_behind))
+			middle = s;
+	}
+	return middle;
+}
+
+static void tell_queue(struct telling *t, size_t at)
+{
+	const struct db_session *root = &t->snapshot->sessions[at];
+	const struct db_session *longest = queue_longest(t->snapshot, at);
+	const struct db_session *middle = queue_middle(t->snapshot, at);
+	struct buf text = BUF_INIT;
+	struct finding *finding;
+
+	if (!longest || !(longest->wait_age_s >= RULE_QUEUE_S))
+		return;
+	t->told[at] = true;
+	buf_printf(&text, "%zu session%s behind ", root->n_behind,
+		root->n_behind == 1 ? " waits" : "s wait");
+	say_session(&text, root);
+	buf_add_str(&text, root->n_behind == 1 ? ", for " : ", the longest for ");
+	say_span(&text, longest->wait_age_s);
+	buf_add_str(&text, ", for ");
+	say_wait(&text, longest);
+	buf_add_char(&text, '.');
+	if (middle) {
+		buf_printf(&text, " %zu of them queue%s behind pid %d, which itself waits for ",
+			middle->n_behind, middle->n_behind == 1 ? "s" : "", middle->pid);
+		say_wait(&text, middle);
+		buf_add_char(&text, '.');
+	}
+	finding = rule_add(t->out, "lock-queue", root, &text);
+	if (root->n_behind >= RULE_QUEUE_CRITICAL_N || longest->wait_age_s >= RULE_QUEUE_CRITICAL_S)
+		finding->severity = FINDING_CRITICAL;
+	buf_fini(&text);
+}
+
+static void tell_queues(struct telling *t)
+{
+	size_t i;
+
+	for (i = 0; i < t->snapshot->n_sessions; i++)
+		if (t->snapshot->sessions[i].root_index == i && t->snapshot->sessions[i].n_behind &&
+			!t->told[i])
+			tell_queue(t, i);
+}
+
+/* --- transactions ----------------------------------------------------------------------------- */
+
+static double idle_age(const struct db_session *s)
+{
+	if (strncmp(s->state, "idle in transaction", 19) != 0)
+		return NAN;
+	return s->state_age_s;
+}
+
+/* Of clients and prepared transactions; the server's own keep long ones for good reasons. */
+static double long_age(const struct db_session *s)
+{
+	if (s->pid && strcmp(s->backend_type, "client backend") != 0)
+		return NAN;
+	return s->xact_age_s;
+}
+
+/* One finding for all sessions older than the limit that no other finding told of: it names the
+ * oldest and what it does. */
+static void tell_oldest(struct telling *t, const char *code,
+	double (*age)(const struct db_session *), double limit, const char *what)
+{
+	const struct db_session *s, *oldest = NULL;
+	struct buf text = BUF_INIT;
+	size_t i, n = 0;
+
+	for (i = 0; i < t->snapshot->n_sessions; i++) {
+		s = &t->snapshot->sessions[i];
+		if (t->told[i] || s->ours || !(age(s) > limit))
+			continue;
+		t->told[i] = true;
+		n++;
+		if (!oldest || age(s) > age(oldest))
+			oldest = s;
+	}
+	if (!oldest)
+		return;
+	say_session(&text, oldest);
+	buf_printf(&text, " %s", what);
+	if (age != idle_age) {
+		buf_add_str(&text, " for ");
+		say_span(&text, age(oldest));
+	}
+	buf_add_str(&text, ": the next migration would wait for it.");
+	if (n > 1)
+		buf_printf(&text, " %zu more like it.", n - 1);
+	rule_add(t->out, code, oldest, &text);
+	buf_fini(&text);
+}
+
+/* --- the server ------------------------------------------------------------------------------- */
+
+static void tell_version_table(struct telling *t)
+{
+	if (t->snapshot->version_table == DB_VERSION_TABLE_MISSING)
+		findings_add(t->out, "version-table-missing",
+			"Database %s has no Alembic version table: it was never migrated, or it is "
+			"the "
+			"wrong database or search_path.",
+			t->snapshot->server.database);
+	if (t->snapshot->version_table == DB_VERSION_TABLE_FAILED)
+		findings_add(t->out, "version-table-missing",
+			"The version table of database %s is not Alembic's: it has no column "
+			"version_num.",
+			t->snapshot->server.database);
+	if (t->snapshot->version_table == DB_VERSION_TABLE_DENIED)
+		findings_add(t->out, "privileges-hide-rows",
+			"Role %s may not read the version table: GRANT SELECT on it to see which "
+			"revision is applied.",
+			t->snapshot->server.role);
+}
+
+static void tell_slots(struct telling *t)
+{
+	const struct db_server *server = &t->snapshot->server;
+	int slots = server->max_connections - server->reserved_connections;
+
+	if (slots <= 0 || server->used_connections * 100LL < slots * (long long)RULE_SLOTS_PERCENT)
+		return;
+	findings_add(t->out, "slots-low",
+		"%d of %d connection slots are in use (%d more are reserved): soon nobody can "
+		"connect.",
+		server->used_connections, slots, server->reserved_connections);
+	if (server->used_connections >= slots)
+		t->out->items[t->out->n - 1].severity = FINDING_CRITICAL;
+}
+
+static void tell_server(struct telling *t)
+{
+	const struct db_server *server = &t->snapshot->server;
+
+	if (server->standby)
+		findings_add(t->out, "standby",
+			"This server is a standby: it can be read, but migrations and acts belong "
+			"on the "
+			"primary.");
+	if (t->snapshot->n_hidden)
+		findings_add(t->out, "privileges-hide-rows",
+			"The server hides state, query and age of %zu of %zu sessions from role "
+			"%s: GRANT "
+			"pg_monitor TO %s shows them.",
+			t->snapshot->n_hidden, t->snapshot->n_sessions, server->role, server->role);
+}
+
+void rules_of_snapshot(struct findings *out, const struct finding_input *in)
+{
+	struct telling t = { out, in, in->snapshot, NULL };
+
+	t.told = mem_calloc(in->snapshot->n_sessions + 1, sizeof(*t.told));
+	tell_migrations(&t);
+	tell_queues(&t);
+	tell_oldest(&t, "idle-in-transaction", idle_age, RULE_IDLE_S,
+		"keeps its transaction open and its locks held");
+	tell_oldest(&t, "long-transaction", long_age, RULE_LONG_S, "has been in one transaction");
+	tell_version_table(&t);
+	tell_slots(&t);
+	tell_server(&t);
+	free(t.told);
+}

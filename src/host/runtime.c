@@ -1,0 +1,375 @@
+/*
+ * Command lines for docker, podman and bare hosts, one row of functions each. Docker and podman
+ * share all but their names today; where they part, a row gets a function of its own.
+ *
+ * Names of containers and units stand where an option could stand, so they are checked, not only
+ * quoted. What a container says of itself (its working directory) is used inside double quotes.
+ */
+#include <pgoncall/host/runtime.h>
+
+#include <stddef.h>
+#include <stdio.h>
+#include <string.h>
+
+#include <pgoncall/base/clock.h>
+#include <pgoncall/host/quote.h>
+
+struct runtime_row {
+	const char *name;
+	int (*exec)(const struct host_runtime *runtime, const struct host_exec *exec,
+		struct buf *out, struct err *err);
+	int (*files)(const struct host_runtime *runtime, const char *container,
+		const char *directory, struct buf *out, struct err *err);
+	int (*logs)(const struct host_runtime *runtime, const struct host_logs *logs,
+		struct buf *out, struct err *err);
+	int (*inspect)(const struct host_runtime *runtime, const char *container, struct buf *out,
+		struct err *err);
+};
+
+#define LETTERS    "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+#define DIGITS     "0123456789"
+#define NAME_CHARS LETTERS DIGITS "_.-"
+
+/* The rule of docker and podman: [a-zA-Z0-9][a-zA-Z0-9_.-]* */
+static int runtime_check_container(const char *name, struct err *err)
+{
+	if (!*name || strchr("_.-", name[0]) || name[strspn(name, NAME_CHARS)])
+		return err_set(err, ERR_REFUSED,
+			"\"%s\" is not a container's name: letters, digits, _ . - are allowed, and a "
+			"letter or digit first",
+			name);
+	return 0;
+}
+
+static int runtime_check_env(const struct strlist *env, struct err *err)
+{
+	const char *entry;
+	size_t i, len;
+
+	for (i = 0; env && i < env->n; i++) {
+		entry = env->items[i];
+		len = strspn(entry, LETTERS DIGITS "_");
+		if (len == 0 || entry[len] != '=' || strchr(DIGITS, entry[0]))
+			return err_set(err, ERR_REFUSED,
+				"\"%s\" is not an environment variable: NAME=value is wanted",
+				entry);
+	}
+	return 0;
+}
+
+static int runtime_check_argv(const struct strlist *argv, struct err *err)
+{
+	if (!argv->n || !argv->items[0][0])
+		return err_set(err, ERR_REFUSED, "there is no command to run");
+	return 0;
+}
+
+/* --- containers ------------------------------------------------------------------------------ */
+
+static const char *runtime_command(const struct host_runtime *runtime)
+{
+	const char *command = runtime->command;
+
+	if (!command || !command[strspn(command, " \t\r\n")])
+		return host_runtime_name(runtime->kind);
+	return command;
+}
+
+/* Begins a command line of its own in out: command substitutions and pipelines are put together
+ * from several. */
+static void runtime_begin(const struct host_runtime *runtime, struct buf *out)
+{
+	struct buf line = BUF_INIT;
+
+	host_command_add_setting(&line, runtime_command(runtime));
+	buf_add(out, line.data, line.len);
+	buf_fini(&line);
+}
+
+static int container_exec(const struct host_runtime *runtime, const struct host_exec *exec,
+	struct buf *out, struct err *err)
+{
+	size_t i;
+
+	if (runtime_check_container(exec->container, err) < 0)
+		return -1;
+	runtime_begin(runtime, out);
+	host_command_add(out, "exec");
+	if (exec->with_stdin)
+		host_command_add(out, "-i");
+	for (i = 0; exec->env && i < exec->env->n; i++) {
+		host_command_add(out, "-e");
+		host_command_add(out, exec->env->items[i]);
+	}
+	host_command_add(out, exec->container);
+	host_command_add_list(out, exec->argv);
+	return 0;
+}
+
+/* The trailing "/." makes both runtimes follow a symbolic link and insist on a directory. */
+static int container_files(const struct host_runtime *runtime, const char *container,
+	const char *directory, struct buf *out, struct err *err)
+{
+	bool relative = directory[0] != '/';
+
+	if (runtime_check_container(container, err) < 0)
+		return -1;
+	if (relative) {
+		buf_add_str(out, "d=$(");
+		runtime_begin(runtime, out);
+		host_command_add_argv(out, (const char *const[]){ "inspect", "--type",
+						   "container", "--format",
+						   "{{.Config.WorkingDir}}", container, NULL });
+		buf_add_str(out, ") && ");
+	}
+	runtime_begin(runtime, out);
+	host_command_add(out, "cp");
+	host_command_add(out, container);
+	buf_add_str(out, relative ? ":\"${d:-}\"/" : ":");
+	host_quote_word(out, directory);
+	buf_add_str(out, "/. -");
+	return 0;
+}
+
+static void logs_add_since(const struct host_logs *logs, struct buf *out)
+{
+	char stamp[64], value[96];
+	size_t len;
+
+	if (logs->since == HOST_SINCE_ALL)
+		return;
+	host_command_add(out, "--since");
+	if (logs->since == HOST_SINCE_AGO) {
+		snprintf(value, sizeof(value), "%llds",
+			(long long)(logs->since_ns / CLOCK_NS_PER_S));
+	} else {
+		/* The clock's own format ends in milliseconds and Z: nanoseconds take their place. */
+		clock_format_rfc3339(logs->since_ns, stamp, sizeof(stamp));
+		len = strcspn(stamp, ".");
+		snprintf(value, sizeof(value), "%.*s.%09lldZ", (int)len, stamp,
+			(long long)(logs->since_ns % CLOCK_NS_PER_S));
+	}
+	host_command_add(out, value);
+}
+
+static void logs_add_tail(const struct host_logs *logs, const char *option, const char *all,
+	struct buf *out)
+{
+	char number[32];
+
+	if (logs->tail < 0 && !all)
+		return;
+	snprintf(number, sizeof(number), "%ld", logs->tail);
+	host_command_add(out, option);
+	host_command_add(out, logs->tail < 0 ? all : number);
+}
+
+static int container_logs(const struct host_runtime *runtime, const struct host_logs *logs,
+	struct buf *out, struct err *err)
+{
+	if (runtime_check_container(logs->container, err) < 0)
+		return -1;
+	runtime_begin(runtime, out);
+	host_command_add(out, "logs");
+	if (logs->follow)
+		host_command_add(out, "-f");
+	if (logs->timestamps)
+		host_command_add(out, "--timestamps");
+	logs_add_since(logs, out);
+	logs_add_tail(logs, "--tail", NULL, out);
+	host_command_add(out, logs->container);
+	return 0;
+}
+
+/* Whole sub-objects, because which keys they have differs between versions: the reader picks. */
+#define INSPECT_FORMAT                                                                             \
+	"{\"state\":{{json .State}},\"image\":{{json .Image}},"                                    \
+	"\"image_name\":{{json .Config.Image}},\"working_dir\":{{json .Config.WorkingDir}},"       \
+	"\"network\":{{json .NetworkSettings}}}"
+
+static int container_inspect(const struct host_runtime *runtime, const char *container,
+	struct buf *out, struct err *err)
+{
+	if (runtime_check_container(container, err) < 0)
+		return -1;
+	runtime_begin(runtime, out);
+	host_command_add_argv(out, (const char *const[]){ "inspect", "--type", "container",
+					   "--format", INSPECT_FORMAT, container, NULL });
+	return 0;
+}
+
+/* --- no containers --------------------------------------------------------------------------- */
+
+/* A directory as one word: "~/" is the home directory, and no name is taken for an option or for
+ * cd's "-". */
+static void bare_add_directory(const char *directory, struct buf *out)
+{
+	if (strcmp(directory, "~") == 0 || strncmp(directory, "~/", 2) == 0) {
+		buf_add_str(out, "\"$HOME\"/");
+		directory += directory[1] ? 2 : 1;
+		if (*directory)
+			host_quote_word(out, directory);
+		return;
+	}
+	if (directory[0] != '/')
+		buf_add_str(out, "./");
+	host_quote_word(out, directory);
+}
+
+static int bare_exec(const struct host_runtime *runtime, const struct host_exec *exec,
+	struct buf *out, struct err *err)
+{
+	(void)runtime;
+	if (!*exec->container)
+		return err_set(err, ERR_REFUSED,
+			"the directory of the application is not known: set app in the configuration");
+	buf_add_str(out, "cd ");
+	bare_add_directory(exec->container, out);
+	buf_add_str(out, " && exec");
+	if (exec->env && exec->env->n) {
+		host_command_add(out, "env");
+		host_command_add_list(out, exec->env);
+	}
+	host_command_add_list(out, exec->argv);
+	return 0;
+}
+
+static int bare_files(const struct host_runtime *runtime, const char *container,
+	const char *directory, struct buf *out, struct err *err)
+{
+	(void)runtime;
+	if (directory[0] != '/' && !*container)
+		return err_set(err, ERR_REFUSED,
+			"the directory of the application is not known: set app in the configuration");
+	buf_add_str(out, "tar -C ");
+	if (directory[0] != '/') {
+		bare_add_directory(container, out);
+		buf_add_char(out, '/');
+	}
+	host_quote_word(out, directory);
+	buf_add_str(out, " -cf - .");
+	return 0;
+}
+
+static void bare_logs_file(const char *path, const struct host_logs *logs, struct buf *out)
+{
+	buf_add_str(out, "exec tail");
+	logs_add_tail(logs, "-n", "+1", out);
+	if (logs->follow)
+		host_command_add(out, "-F");
+	buf_add_str(out, " -- ");
+	bare_add_directory(path, out);
+}
+
+static void bare_logs_unit(const char *unit, const struct host_logs *logs, struct buf *out)
+{
+	char since[64];
+
+	buf_add_str(out, "exec journalctl --no-pager --no-hostname --quiet");
+	host_command_add(out, logs->timestamps ? "--output=short-iso-precise" : "--output=cat");
+	if (logs->follow)
+		host_command_add(out, "-f");
+	if (logs->since == HOST_SINCE_AGO)
+		snprintf(since, sizeof(since), "--since=-%llds",
+			(long long)(logs->since_ns / CLOCK_NS_PER_S));
+	else
+		snprintf(since, sizeof(since), "--since=@%lld.%06lld",
+			(long long)(logs->since_ns / CLOCK_NS_PER_S),
+			(long long)(logs->since_ns % CLOCK_NS_PER_S / 1000));
+	if (logs->since != HOST_SINCE_ALL)
+		host_command_add(out, since);
+	logs_add_tail(logs, "-n", "all", out);
+	host_command_add(out, "-u");
+	host_command_add(out, unit);
+}
+
+/* What systemd allows in a unit's name, and no option. */
+static bool bare_is_unit(const char *unit)
+{
+	return *unit && *unit != '-' && !unit[strspn(unit, NAME_CHARS ":@\\")];
+}
+
+static int bare_logs(const struct host_runtime *runtime, const struct host_logs *logs,
+	struct buf *out, struct err *err)
+{
+	const char *name = logs->container;
+
+	(void)runtime;
+	if (strncmp(name, "file:", 5) == 0 && name[5])
+		bare_logs_file(name + 5, logs, out);
+	else if (strncmp(name, "journal:", 8) == 0 && bare_is_unit(name + 8))
+		bare_logs_unit(name + 8, logs, out);
+	else
+		return err_set(err, ERR_REFUSED,
+			"\"%s\" is no log here: with runtime = none, logs are file:/path or "
+			"journal:unit",
+			name);
+	return 0;
+}
+
+static int bare_inspect(const struct host_runtime *runtime, const char *container, struct buf *out,
+	struct err *err)
+{
+	(void)runtime;
+	(void)out;
+	return err_set(err, ERR_REFUSED,
+		"%s cannot be inspected: with runtime = none there are no containers; set db_host "
+		"instead of db_container",
+		container);
+}
+
+/* --- the table ------------------------------------------------------------------------------- */
+
+static const struct runtime_row runtime_rows[HOST_RUNTIME_COUNT] = {
+	[HOST_RUNTIME_DOCKER] = { "docker", container_exec, container_files, container_logs,
+		container_inspect },
+	[HOST_RUNTIME_PODMAN] = { "podman", container_exec, container_files, container_logs,
+		container_inspect },
+	[HOST_RUNTIME_NONE] = { "none", bare_exec, bare_files, bare_logs, bare_inspect },
+};
+
+int host_runtime_parse(const char *name, enum host_runtime_kind *kind)
+{
+	int i;
+
+	for (i = 0; i < HOST_RUNTIME_COUNT; i++) {
+		if (strcmp(name, runtime_rows[i].name) == 0) {
+			*kind = (enum host_runtime_kind)i;
+			return 0;
+		}
+	}
+	return -1;
+}
+
+const char *host_runtime_name(enum host_runtime_kind kind)
+{
+	return runtime_rows[kind].name;
+}
+
+int host_runtime_exec(const struct host_runtime *runtime, const struct host_exec *exec,
+	struct buf *out, struct err *err)
+{
+	if (runtime_check_argv(exec->argv, err) < 0 || runtime_check_env(exec->env, err) < 0)
+		return -1;
+	return runtime_rows[runtime->kind].exec(runtime, exec, out, err);
+}
+
+int host_runtime_files(const struct host_runtime *runtime, const char *container,
+	const char *directory, struct buf *out, struct err *err)
+{
+	if (!*directory)
+		return err_set(err, ERR_REFUSED, "the directory of the files is empty");
+	return runtime_rows[runtime->kind].files(runtime, container, directory, out, err);
+}
+
+int host_runtime_logs(const struct host_runtime *runtime, const struct host_logs *logs,
+	struct buf *out, struct err *err)
+{
+	return runtime_rows[runtime->kind].logs(runtime, logs, out, err);
+}
+
+int host_runtime_inspect(const struct host_runtime *runtime, const char *container, struct buf *out,
+	struct err *err)
+{
+	return runtime_rows[runtime->kind].inspect(runtime, container, out, err);
+}

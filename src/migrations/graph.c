@@ -1,0 +1,396 @@
+/*
+ * Builds the graph: duplicates, parents, dependencies, order, heads, and what is wrong with the
+ * chain. Where the database stands in it is graph_mark.c's, the order graph_order.c's.
+ */
+#include <pgoncall/migrations/graph.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <pgoncall/base/mem.h>
+#include <pgoncall/migrations/graph_index.h>
+#include <pgoncall/migrations/graph_order.h>
+
+enum {
+	NAMED_MAX = 8 /* ids named in the sentence about a cycle */
+};
+
+/* --- looking up --- */
+
+/* The first position in by_id whose id is not below. */
+static size_t lower_bound(const struct migration_graph *graph, const char *id)
+{
+	size_t low = 0, high = graph->n, mid;
+
+	while (low < high) {
+		mid = low + (high - low) / 2;
+		if (strcmp(graph->revisions[graph->index->by_id[mid]].id, id) < 0)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low;
+}
+
+size_t migration_graph_index_find(const struct migration_graph *graph, const char *id)
+{
+	size_t at = lower_bound(graph, id), i;
+
+	if (at == graph->n)
+		return MIGRATION_NOT_FOUND;
+	i = graph->index->by_id[at];
+	return strcmp(graph->revisions[i].id, id) == 0 ? i : MIGRATION_NOT_FOUND;
+}
+
+static int compare_labels(const void *a, const void *b)
+{
+	return strcmp(((const struct migration_label *)a)->name,
+		((const struct migration_label *)b)->name);
+}
+
+size_t migration_graph_index_label(const struct migration_graph *graph, const char *name)
+{
+	struct migration_label key = { .name = name }, *found;
+
+	if (!graph->index->n_labels)
+		return MIGRATION_NOT_FOUND;
+	found = bsearch(&key, graph->index->labels, graph->index->n_labels, sizeof(key),
+		compare_labels);
+	return found ? found->revision : MIGRATION_NOT_FOUND;
+}
+
+const struct migration_revision *migration_graph_find(
+	const struct migration_graph *graph, const char *id)
+{
+	size_t i = migration_graph_index_find(graph, id);
+
+	return i == MIGRATION_NOT_FOUND ? NULL : &graph->revisions[i];
+}
+
+const struct migration_revision *migration_graph_find_prefix(
+	const struct migration_graph *graph, const char *prefix, size_t *n_matches)
+{
+	const struct migration_revision *found = migration_graph_find(graph, prefix);
+	size_t at = lower_bound(graph, prefix), n = 0;
+
+	if (!found) {
+		while (at + n < graph->n &&
+			str_starts(graph->revisions[graph->index->by_id[at + n]].id, prefix))
+			n++;
+		if (n == 1)
+			found = &graph->revisions[graph->index->by_id[at]];
+	}
+	if (n_matches)
+		*n_matches = found ? 1 : n;
+	return found;
+}
+
+void migration_graph_add_ids(
+	const struct migration_graph *graph, const struct migration_list *list, struct buf *out)
+{
+	size_t i;
+
+	for (i = 0; i < list->n; i++) {
+		if (i)
+			buf_add_str(out, ", ");
+		buf_add_str(out, graph->revisions[list->items[i]].id);
+	}
+}
+
+/* --- building --- */
+
+static int compare_id_then_path(const void *a, const void *b)
+{
+	const struct migration_revision *x = a, *y = b;
+	int order = strcmp(x->id, y->id);
+
+	return order ? order : strcmp(x->path, y->path);
+}
+
+/* Moves the revisions in, sorted by id, each id once. */
+static void take_revisions(struct migration_graph *graph, struct migration_revision *take, size_t n)
+{
+	struct migration_revision *r = mem_calloc(n + 1, sizeof(*r));
+	size_t i;
+
+	if (n)
+		memcpy(r, take, n * sizeof(*r));
+	if (n > 1)
+		qsort(r, n, sizeof(*r), compare_id_then_path);
+	graph->revisions = r;
+	for (i = 0; i < n; i++) {
+		if (i + 1 == n || strcmp(r[i].id, r[i + 1].id) != 0) {
+			r[graph->n++] = r[i];
+			continue;
+		}
+		migration_problems_add(&graph->problems, "duplicate-revision", false, r[i].path,
+			r[i].line,
+			"revision '%s' is in two files; Alembic takes one of them and warns (the "
+			"other is %s)",
+			r[i].id, r[i + 1].path);
+		migration_revision_fini(&r[i]);
+	}
+	if (n)
+		memset(take, 0, n * sizeof(*take));
+}
+
+static void index_labels(struct migration_graph *graph)
+{
+	struct migration_graph_index *index = graph->index;
+	size_t i, k, total = 0;
+
+	for (i = 0; i < graph->n; i++)
+		total += graph->revisions[i].labels.n;
+	index->labels = mem_calloc(total + 1, sizeof(*index->labels));
+	for (i = 0; i < graph->n; i++)
+		for (k = 0; k < graph->revisions[i].labels.n; k++)
+			index->labels[index->n_labels++] = (struct migration_label){
+				graph->revisions[i].labels.items[k], i
+			};
+	if (total > 1)
+		qsort(index->labels, total, sizeof(*index->labels), compare_labels);
+}
+
+static void report_duplicate_labels(struct migration_graph *graph)
+{
+	const struct migration_label *labels = graph->index->labels;
+	const struct migration_revision *r;
+	size_t i;
+
+	for (i = 1; i < graph->index->n_labels; i++) {
+		r = &graph->revisions[labels[i].revision];
+		if (strcmp(labels[i].name, labels[i - 1].name) == 0)
+			migration_problems_add(&graph->problems, "duplicate-label", true, r->path, 0,
+				"branch label '%s' is given by %s and by %s, so no alembic command "
+				"works",
+				labels[i].name, graph->revisions[labels[i - 1].revision].id, r->id);
+	}
+}
+
+static void report_missing(struct migration_graph *graph, const struct migration_revision *r,
+	const char *id, bool depends)
+{
+	migration_problems_add(&graph->problems, depends ? "missing-dependency" : "missing-parent",
+		true, r->path, depends ? 0 : r->down_line,
+		"%s %s '%s', which no file defines, so no alembic command works: restore its file", r->id,
+		depends ? "depends on" : "comes after", id);
+}
+
+static void add_edges(struct migration_graph *graph, size_t i, bool depends,
+	struct migration_edges *edges, size_t *n)
+{
+	const struct migration_revision *r = &graph->revisions[i];
+	const struct strlist *names = depends ? &r->depends_on : &r->down;
+	size_t k, to, first = *n, seen;
+
+	for (k = 0; k < names->n; k++) {
+		to = migration_graph_index_find(graph, names->items[k]);
+		if (to == MIGRATION_NOT_FOUND && depends)
+			to = migration_graph_index_label(graph, names->items[k]);
+		if (to == MIGRATION_NOT_FOUND) {
+			report_missing(graph, r, names->items[k], depends);
+			continue;
+		}
+		for (seen = first; seen < *n && edges->to[seen] != to; seen++)
+			;
+		if (seen < *n)
+			continue;
+		edges->to[*n] = to;
+		edges->depends[(*n)++] = depends;
+	}
+}
+
+static void find_edges(struct migration_graph *graph, struct migration_edges *edges)
+{
+	size_t i, total = 0, n = 0;
+
+	for (i = 0; i < graph->n; i++)
+		total += graph->revisions[i].down.n + graph->revisions[i].depends_on.n;
+	edges->start = mem_calloc(graph->n + 1, sizeof(*edges->start));
+	edges->to = mem_calloc(total + 1, sizeof(*edges->to));
+	edges->depends = mem_calloc(total + 1, sizeof(*edges->depends));
+	for (i = 0; i < graph->n; i++) {
+		add_edges(graph, i, false, edges, &n);
+		add_edges(graph, i, true, edges, &n);
+		edges->start[i + 1] = n;
+	}
+}
+
+/* Puts the revisions into display order; order[] tells which comes where. */
+static void permute(struct migration_graph *graph, struct migration_edges *edges,
+	const size_t *order, const bool *in_cycle)
+{
+	struct migration_revision *sorted = mem_calloc(graph->n + 1, sizeof(*sorted));
+	struct migration_edges moved;
+	size_t *rank = mem_calloc(graph->n + 1, sizeof(*rank));
+	size_t i, k, n = 0, total = edges->start[graph->n];
+
+	moved.start = mem_calloc(graph->n + 1, sizeof(*moved.start));
+	moved.to = mem_calloc(total + 1, sizeof(*moved.to));
+	moved.depends = mem_calloc(total + 1, sizeof(*moved.depends));
+	for (i = 0; i < graph->n; i++)
+		rank[order[i]] = i;
+	for (i = 0; i < graph->n; i++) {
+		sorted[i] = graph->revisions[order[i]];
+		sorted[i].in_cycle = in_cycle[order[i]];
+		for (k = edges->start[order[i]]; k < edges->start[order[i] + 1]; k++) {
+			moved.to[n] = rank[edges->to[k]];
+			moved.depends[n++] = edges->depends[k];
+		}
+		moved.start[i + 1] = n;
+		graph->index->by_id[i] = rank[i];
+	}
+	for (i = 0; i < graph->index->n_labels; i++)
+		graph->index->labels[i].revision = rank[graph->index->labels[i].revision];
+	free(graph->revisions);
+	graph->revisions = sorted;
+	free(edges->start);
+	free(edges->to);
+	free(edges->depends);
+	*edges = moved;
+	free(rank);
+}
+
+/* Parents, dependencies and children of each revision out of the edges, all in one block. */
+static void link_revisions(struct migration_graph *graph, const struct migration_edges *edges)
+{
+	struct migration_revision *r, *to;
+	size_t i, k, total = edges->start[graph->n], at = 0;
+	size_t *block = mem_calloc(2 * total + 1, sizeof(*block));
+
+	graph->index->edges = block;
+	for (i = 0; i < graph->n; i++) {
+		r = &graph->revisions[i];
+		r->is_real_head = true;
+		r->parents.items = block + at;
+		for (k = edges->start[i]; k < edges->start[i + 1]; k++) {
+			if (edges->depends[k] && !r->depends.items)
+				r->depends.items = block + at;
+			block[at++] = edges->to[k];
+			*(edges->depends[k] ? &r->depends.n : &r->parents.n) += 1;
+		}
+	}
+	for (k = 0; k < total; k++)
+		if (!edges->depends[k])
+			graph->revisions[edges->to[k]].children.n++;
+	for (i = 0; i < graph->n; i++) {
+		graph->revisions[i].children.items = block + at;
+		at += graph->revisions[i].children.n;
+		graph->revisions[i].children.n = 0;
+	}
+	for (i = 0; i < graph->n; i++) {
+		for (k = edges->start[i]; k < edges->start[i + 1]; k++) {
+			to = &graph->revisions[edges->to[k]];
+			to->is_real_head = false;
+			if (!edges->depends[k])
+				to->children.items[to->children.n++] = i;
+		}
+	}
+}
+
+static void set_flags(struct migration_graph *graph)
+{
+	struct migration_revision *r;
+	size_t i;
+
+	graph->heads.items = mem_calloc(graph->n + 1, sizeof(size_t));
+	for (i = 0; i < graph->n; i++) {
+		r = &graph->revisions[i];
+		r->is_head = r->children.n == 0;
+		r->is_base = r->down.n == 0;
+		r->is_merge = r->down.n > 1;
+		r->is_branchpoint = r->children.n > 1;
+		r->state = MIGRATION_UNKNOWN;
+		if (r->is_head)
+			graph->heads.items[graph->heads.n++] = i;
+	}
+}
+
+static void report_cycle(struct migration_graph *graph)
+{
+	const struct migration_revision *r, *first = NULL;
+	struct buf names = BUF_INIT;
+	size_t i, n = 0;
+
+	for (i = 0; i < graph->n; i++) {
+		r = &graph->revisions[graph->index->by_id[i]];
+		if (!r->in_cycle)
+			continue;
+		if (!first)
+			first = r;
+		if (n++ < NAMED_MAX)
+			buf_printf(&names, "%s%s", n > 1 ? ", " : "", r->id);
+	}
+	if (n > NAMED_MAX)
+		buf_printf(&names, " and %zu more", n - NAMED_MAX);
+	if (first)
+		migration_problems_add(&graph->problems, "cycle", true, first->path,
+			first->down_line,
+			"revisions come after each other in a circle, so no alembic command works: %s",
+			buf_str(&names));
+	buf_fini(&names);
+}
+
+struct migration_graph *migration_graph_new(
+	struct migration_revision *take, size_t n, struct migration_problems *problems_take)
+{
+	struct migration_graph *graph = mem_calloc(1, sizeof(*graph));
+	struct migration_edges edges;
+	bool *in_cycle = mem_calloc(n + 1, sizeof(*in_cycle));
+	size_t *order = mem_calloc(n + 1, sizeof(*order));
+	size_t i;
+
+	graph->index = mem_calloc(1, sizeof(*graph->index));
+	if (problems_take) {
+		graph->problems = *problems_take;
+		migration_problems_init(problems_take);
+	}
+	take_revisions(graph, take, n);
+	graph->index->by_id = mem_calloc(graph->n + 1, sizeof(size_t));
+	for (i = 0; i < graph->n; i++)
+		graph->index->by_id[i] = i;
+	index_labels(graph);
+	find_edges(graph, &edges);
+	migration_find_cycles(&edges, graph->n, in_cycle);
+	migration_order(graph->revisions, graph->n, &edges, in_cycle, order);
+	permute(graph, &edges, order, in_cycle);
+	link_revisions(graph, &edges);
+	set_flags(graph);
+	report_duplicate_labels(graph);
+	report_cycle(graph);
+	graph->index->n_file_problems = graph->problems.n;
+	graph->index->stack = mem_calloc(graph->n + 1, sizeof(size_t));
+	graph->index->reached = mem_calloc(graph->n + 1, sizeof(bool));
+	graph->current.items = mem_calloc(graph->n + 1, sizeof(size_t));
+	graph->pending.items = mem_calloc(graph->n + 1, sizeof(size_t));
+	free(edges.start);
+	free(edges.to);
+	free(edges.depends);
+	free(in_cycle);
+	free(order);
+	return graph;
+}
+
+void migration_graph_free(struct migration_graph *graph)
+{
+	size_t i;
+
+	if (!graph)
+		return;
+	for (i = 0; i < graph->n; i++)
+		migration_revision_fini(&graph->revisions[i]);
+	free(graph->revisions);
+	free(graph->heads.items);
+	free(graph->current.items);
+	free(graph->pending.items);
+	strlist_fini(&graph->rows);
+	strlist_fini(&graph->unknown_rows);
+	migration_problems_fini(&graph->problems);
+	free(graph->index->by_id);
+	free(graph->index->labels);
+	free(graph->index->edges);
+	free(graph->index->stack);
+	free(graph->index->reached);
+	free(graph->index);
+	free(graph);
+}

@@ -1,0 +1,248 @@
+/*
+ * What all panes share; see the header.
+ */
+#include <pgoncall/ui/pane.h>
+
+#include <stdlib.h>
+#include <string.h>
+
+#include <pgoncall/base/mem.h>
+#include <pgoncall/base/str.h>
+#include <pgoncall/ui/theme.h>
+
+#define PANE_SHIFT_STEP 16
+
+void pane_init(struct pane *pane, const struct pane_ops *ops)
+{
+	memset(pane, 0, sizeof(*pane));
+	pane->ops = ops;
+}
+
+void pane_fini(struct pane *pane)
+{
+	free(pane->filter);
+	free(pane->search);
+	pane->filter = pane->search = NULL;
+}
+
+/* --- moving ---------------------------------------------------------------------------------- */
+
+/* Scrolls as little as is needed for the selection to show, and leaves no empty rows at the end. */
+static void pane_scroll(struct pane *pane)
+{
+	size_t n = pane->ops->count(pane), shown = (size_t)pane->shown;
+
+	if (pane->selected >= n)
+		pane->selected = n ? n - 1 : 0;
+	if (!shown)
+		return;
+	if (pane->top + shown > n)
+		pane->top = n > shown ? n - shown : 0;
+	if (pane->selected < pane->top)
+		pane->top = pane->selected;
+	else if (pane->selected >= pane->top + shown)
+		pane->top = pane->selected - shown + 1;
+}
+
+void pane_reselect(struct pane *pane, size_t selected, bool keep_place)
+{
+	size_t place = pane->selected > pane->top ? pane->selected - pane->top : 0;
+
+	pane->selected = selected;
+	if (keep_place)
+		pane->top = selected > place ? selected - place : 0;
+	pane_scroll(pane);
+}
+
+void pane_go(struct pane *pane, size_t i)
+{
+	size_t n = pane->ops->count(pane);
+
+	if (!n)
+		return;
+	pane->selected = i < n ? i : n - 1;
+	pane_scroll(pane);
+	pane->ops->select(pane, pane->selected);
+}
+
+static void pane_go_by(struct pane *pane, long rows)
+{
+	size_t n = pane->ops->count(pane), step = (size_t)labs(rows);
+
+	if (rows < 0)
+		pane_go(pane, pane->selected > step ? pane->selected - step : 0);
+	else
+		pane_go(pane, pane->selected + step < n ? pane->selected + step : n - 1);
+}
+
+bool pane_move(struct pane *pane, enum key_command command)
+{
+	long page = pane->shown > 1 ? pane->shown - 1 : 1;
+
+	if (command < CMD_UP || command > CMD_PAGE_DOWN)
+		return false;
+	if (!pane->ops->count(pane))
+		return true;
+	switch (command) {
+	case CMD_UP:
+		pane_go_by(pane, -1);
+		break;
+	case CMD_DOWN:
+		pane_go_by(pane, 1);
+		break;
+	case CMD_TOP:
+		pane_go(pane, 0);
+		break;
+	case CMD_BOTTOM:
+		pane_go(pane, pane->ops->count(pane) - 1);
+		break;
+	case CMD_HALF_UP:
+		pane_go_by(pane, -(page / 2 + 1));
+		break;
+	case CMD_HALF_DOWN:
+		pane_go_by(pane, page / 2 + 1);
+		break;
+	case CMD_PAGE_UP:
+		pane_go_by(pane, -page);
+		break;
+	case CMD_PAGE_DOWN:
+		pane_go_by(pane, page);
+		break;
+	case CMD_LEFT:
+		pane->shift -= pane->shift ? PANE_SHIFT_STEP : 0;
+		break;
+	default:
+		pane->shift += PANE_SHIFT_STEP;
+		break;
+	}
+	return true;
+}
+
+/* --- searching ------------------------------------------------------------------------------- */
+
+static void pane_set_text(char **slot, const char *text)
+{
+	free(*slot);
+	*slot = str_empty(text) ? NULL : mem_strdup(text);
+}
+
+void pane_set_filter(struct pane *pane, const char *text)
+{
+	pane_set_text(&pane->filter, text);
+	pane->ops->refilter(pane);
+}
+
+void pane_set_search(struct pane *pane, const char *text)
+{
+	pane_set_text(&pane->search, text);
+}
+
+bool pane_passes(const struct pane *pane, const char *text)
+{
+	return !pane->filter || str_contains_nocase(text, pane->filter);
+}
+
+bool pane_find(struct pane *pane, int direction, bool from_here, bool *wrapped)
+{
+	size_t n = pane->ops->count(pane), i = pane->selected, step;
+	struct buf text = BUF_INIT;
+	bool found = false;
+
+	*wrapped = false;
+	for (step = from_here ? 0 : 1; step <= n && n && pane->search && !found; step++) {
+		i = direction > 0 ? (pane->selected + step) % n : (pane->selected + n - step) % n;
+		buf_clear(&text);
+		pane->ops->text(pane, i, &text);
+		found = str_contains_nocase(buf_str(&text), pane->search);
+	}
+	buf_fini(&text);
+	if (!found)
+		return false;
+	*wrapped = direction > 0 ? i < pane->selected : i > pane->selected;
+	pane_go(pane, i);
+	return true;
+}
+
+/* --- drawing --------------------------------------------------------------------------------- */
+
+/* Lays the search's look over each place of one drawn row that shows the text. */
+static void pane_mark_search(const struct pane *pane, struct cells *cells, struct cells_rect line)
+{
+	size_t len = strlen(pane->search), i;
+	char *row = mem_calloc((size_t)line.cols + 1, 1);
+	const struct cell *cell;
+	struct cells_rect hit = line;
+
+	/* Other characters than ASCII become a byte that no search text has. */
+	for (i = 0; i < (size_t)line.cols; i++) {
+		cell = cells_peek(cells, line.row, line.col + (int)i);
+		row[i] = cell && cell->cp >= 0x20 && cell->cp < 0x7F ? (char)cell->cp : '\x01';
+	}
+	for (i = 0; i + len <= (size_t)line.cols; i++) {
+		if (strncasecmp(row + i, pane->search, len) != 0)
+			continue;
+		hit.col = line.col + (int)i;
+		hit.cols = (int)len;
+		cells_overlay(cells, hit, THEME_SEARCH);
+	}
+	free(row);
+}
+
+static void pane_draw_empty(struct pane *pane, struct cells *cells, struct cells_rect rect)
+{
+	struct lines text, rows;
+
+	lines_init(&text);
+	lines_init(&rows);
+	if (pane->filter)
+		lines_printf(&text, THEME_DIM, "No row holds \"%s\". & and Enter show all again.",
+			pane->filter);
+	else
+		lines_add(&text, THEME_DIM, 0, pane->ops->empty(pane));
+	rect.col++;
+	rect.cols -= 2;
+	if (rect.cols > 0)
+		lines_wrap(&text, rect.cols, &rows);
+	lines_draw(&rows, cells, rect, 0);
+	lines_fini(&rows);
+	lines_fini(&text);
+}
+
+void pane_draw(struct pane *pane, struct cells *cells, struct cells_rect rect, bool focused)
+{
+	size_t n = pane->ops->count(pane), i;
+	struct cells_rect line = rect;
+	int row;
+
+	if (rect.rows <= 0 || rect.cols <= 0)
+		return;
+	line.rows = 1;
+	if (pane->ops->header && rect.rows > 2 && n) {
+		pane->ops->header(pane, cells, line);
+		rect.row++;
+		rect.rows--;
+	}
+	pane->shown = rect.rows;
+	pane_scroll(pane);
+	if (!n)
+		pane_draw_empty(pane, cells, rect);
+	for (row = 0, i = pane->top; row < rect.rows && i < n; row++, i++) {
+		line.row = rect.row + row;
+		pane->ops->row(pane, i, cells, line);
+		if (i == pane->selected)
+			cells_overlay(cells, line,
+				focused ? THEME_ROW_SELECTED : THEME_ROW_SELECTED_UNFOCUSED);
+		if (pane->search)
+			pane_mark_search(pane, cells, line);
+	}
+}
+
+void pane_text(const struct pane *pane, struct buf *out)
+{
+	size_t n = pane->ops->count(pane), i;
+
+	for (i = 0; i < n; i++) {
+		pane->ops->text(pane, i, out);
+		buf_add_char(out, '\n');
+	}
+}
