@@ -44,6 +44,7 @@ void buf_reserve(struct buf *buf, size_t extra)
 		cap *= 2;
 	buf->data = mem_realloc(buf->data, cap, 1);
 	buf->cap = cap;
+	buf->data[buf->len] = '\0';
 }
 
 void buf_add(struct buf *buf, const void *bytes, size_t len)

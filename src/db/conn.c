@@ -284,7 +284,7 @@ static bool conn_drain(struct db_conn *conn)
 	PGresult *res;
 	int nulls = 0;
 
-	/* PQisBusy is what parses: also while nothing is asked, for the last words of an idle session. */
+	/* PQisBusy is what parses: also while nothing is asked, for an idle session's last words. */
 	while (!PQisBusy(conn->pg) && conn->first && nulls < 2) {
 		res = PQgetResult(conn->pg);
 		nulls = res ? 0 : nulls + 1;

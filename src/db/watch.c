@@ -212,8 +212,8 @@ static void watch_ask(struct db_watch *watch)
 			"PostgreSQL %d is too old: pgoncall watches version %d and later",
 			version / 10000, DB_VERSION_MIN / 10000);
 	} else {
-		watch_send(watch, db_query_facts(version), watch_on_facts);
-		watch_send(watch, db_query_sessions(version), watch_on_sessions);
+		watch_send(watch, db_query_facts, watch_on_facts);
+		watch_send(watch, db_query_sessions, watch_on_sessions);
 		if (watch->had_versions)
 			watch_ask_versions(watch);
 	}
@@ -254,7 +254,7 @@ void db_watch_stop(struct db_watch *watch)
 void db_watch_refresh(struct db_watch *watch)
 {
 	if (watch->asking)
-		watch->again = true;
+		;
 	else
 		loop_timer_again(watch->timer, 0, 0);
 }

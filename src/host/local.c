@@ -1,6 +1,6 @@
 /*
- * This machine as a transport: commands are children of /bin/sh, connections are TCP from here. Each
- * stream is on the transport's list from its start until its `done`, and whatever it waits for
+ * This machine as a transport: commands are children of /bin/sh, connections are TCP from here.
+ * Each stream is on the transport's list from its start until its `done`, and whatever it waits for
  * (child, pumps, connection, look-up) hangs on it, so that close can end all of them at once.
  *
  * A command's descriptors are pipes of our own with pumps to the caller's: the child sees plain
@@ -240,8 +240,8 @@ static void local_exec(struct transport *transport, const char *command, const i
 			i == 0 ? near[i] : fds_take[i] };
 
 		if (fds_take[i] >= 0)
-			stream->pumps[i] = pump_start(
-				local->loop, in_out, PUMP_FORTH, exec_on_end[i], stream);
+			stream->pumps[i] =
+				pump_start(local->loop, in_out, PUMP_FORTH, exec_on_end[i], stream);
 	}
 	return;
 fail:

@@ -22,10 +22,10 @@
 #define PUMP_ROUNDS 8 /* buffers moved per wake-up, so that one flood does not hold up the loop */
 
 struct lane {
-	bool open;     /* not yet at its end */
-	bool eof;      /* the source has ended */
-	bool last;     /* pump_finish: what is readable now is all there will be */
-	size_t start;  /* bytes data[start .. end) are held */
+	bool open;    /* not yet at its end */
+	bool eof;     /* the source has ended */
+	bool last;    /* pump_finish: what is readable now is all there will be */
+	size_t start; /* bytes data[start .. end) are held */
 	size_t end;
 	char data[PUMP_SPACE];
 };
@@ -34,8 +34,8 @@ struct pump {
 	struct loop *loop;
 	int fds[2];
 	bool is_socket[2];
-	bool deaf[2];             /* a one-way writer whose far end writes no more, but still reads */
-	int gone;                 /* errno of the first failed write, 0: none */
+	bool deaf[2]; /* a one-way writer whose far end writes no more, but still reads */
+	int gone;     /* errno of the first failed write, 0: none */
 	struct loop_poll *polls[2];
 	struct loop_timer *later; /* runs the pump once without waiting for a descriptor */
 	struct lane *lanes[2];    /* lanes[i] reads fds[i] and writes fds[!i]; NULL: no such way */
@@ -138,7 +138,8 @@ static bool pump_fill(struct pump *pump, int from)
 	return false;
 }
 
-/* Writes what the lane holds. Returns 1: all of it, 0: the writer is full, -1: it is gone (errno). */
+/* Writes what the lane holds. Returns 1: all of it, 0: the writer is full, -1: it is gone
+ * (errno). */
 static int pump_drain(struct pump *pump, int from)
 {
 	struct lane *lane = pump->lanes[from];

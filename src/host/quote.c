@@ -11,8 +11,8 @@
 	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789"                           \
 	"_@%+:,./-"
 
-/* `=` makes an assignment of a command line's first word, and a path of zsh's "=word"; an option's is
- * harmless. */
+/* `=` makes an assignment of a command line's first word, and a path of zsh's "=word"; an option's
+ * is harmless. */
 static bool quote_is_plain(const char *word)
 {
 	size_t plain = strspn(word, QUOTE_SAFE "=");

@@ -35,7 +35,8 @@ static int runtime_check_container(const char *name, struct err *err)
 {
 	if (!*name || strchr("_.-", name[0]) || name[strspn(name, NAME_CHARS)])
 		return err_set(err, ERR_REFUSED,
-			"\"%s\" is not a container's name: letters, digits, _ . - are allowed, and a "
+			"\"%s\" is not a container's name: letters, digits, _ . - are allowed, and "
+			"a "
 			"letter or digit first",
 			name);
 	return 0;
@@ -117,9 +118,9 @@ static int container_files(const struct host_runtime *runtime, const char *conta
 	if (relative) {
 		buf_add_str(out, "d=$(");
 		runtime_begin(runtime, out);
-		host_command_add_argv(out, (const char *const[]){ "inspect", "--type",
-						   "container", "--format",
-						   "{{.Config.WorkingDir}}", container, NULL });
+		host_command_add_argv(
+			out, (const char *const[]){ "inspect", "--type", "container", "--format",
+				     "{{.Config.WorkingDir}}", container, NULL });
 		buf_add_str(out, ") && ");
 	}
 	runtime_begin(runtime, out);
@@ -143,7 +144,8 @@ static void logs_add_since(const struct host_logs *logs, struct buf *out)
 		snprintf(value, sizeof(value), "%llds",
 			(long long)(logs->since_ns / CLOCK_NS_PER_S));
 	} else {
-		/* The clock's own format ends in milliseconds and Z: nanoseconds take their place. */
+		/* The clock's own format ends in milliseconds and Z: nanoseconds take their
+		 * place. */
 		clock_format_rfc3339(logs->since_ns, stamp, sizeof(stamp));
 		len = strcspn(stamp, ".");
 		snprintf(value, sizeof(value), "%.*s.%09lldZ", (int)len, stamp,
@@ -152,8 +154,8 @@ static void logs_add_since(const struct host_logs *logs, struct buf *out)
 	host_command_add(out, value);
 }
 
-static void logs_add_tail(const struct host_logs *logs, const char *option, const char *all,
-	struct buf *out)
+static void logs_add_tail(
+	const struct host_logs *logs, const char *option, const char *all, struct buf *out)
 {
 	char number[32];
 
@@ -187,8 +189,8 @@ static int container_logs(const struct host_runtime *runtime, const struct host_
 	"\"image_name\":{{json .Config.Image}},\"working_dir\":{{json .Config.WorkingDir}},"       \
 	"\"network\":{{json .NetworkSettings}}}"
 
-static int container_inspect(const struct host_runtime *runtime, const char *container,
-	struct buf *out, struct err *err)
+static int container_inspect(
+	const struct host_runtime *runtime, const char *container, struct buf *out, struct err *err)
 {
 	if (runtime_check_container(container, err) < 0)
 		return -1;
@@ -222,7 +224,8 @@ static int bare_exec(const struct host_runtime *runtime, const struct host_exec 
 	(void)runtime;
 	if (!*exec->container)
 		return err_set(err, ERR_REFUSED,
-			"the directory of the application is not known: set app in the configuration");
+			"the directory of the application is not known: set app in the "
+			"configuration");
 	buf_add_str(out, "cd ");
 	bare_add_directory(exec->container, out);
 	buf_add_str(out, " && exec");
@@ -240,7 +243,8 @@ static int bare_files(const struct host_runtime *runtime, const char *container,
 	(void)runtime;
 	if (directory[0] != '/' && !*container)
 		return err_set(err, ERR_REFUSED,
-			"the directory of the application is not known: set app in the configuration");
+			"the directory of the application is not known: set app in the "
+			"configuration");
 	buf_add_str(out, "tar -C ");
 	if (directory[0] != '/') {
 		bare_add_directory(container, out);
@@ -307,8 +311,8 @@ static int bare_logs(const struct host_runtime *runtime, const struct host_logs 
 	return 0;
 }
 
-static int bare_inspect(const struct host_runtime *runtime, const char *container, struct buf *out,
-	struct err *err)
+static int bare_inspect(
+	const struct host_runtime *runtime, const char *container, struct buf *out, struct err *err)
 {
 	(void)runtime;
 	(void)out;
@@ -368,8 +372,8 @@ int host_runtime_logs(const struct host_runtime *runtime, const struct host_logs
 	return runtime_rows[runtime->kind].logs(runtime, logs, out, err);
 }
 
-int host_runtime_inspect(const struct host_runtime *runtime, const char *container, struct buf *out,
-	struct err *err)
+int host_runtime_inspect(
+	const struct host_runtime *runtime, const char *container, struct buf *out, struct err *err)
 {
 	return runtime_rows[runtime->kind].inspect(runtime, container, out, err);
 }

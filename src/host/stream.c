@@ -1,10 +1,10 @@
 /*
  * A command's descriptors on our side: feeds its stdin, reads its stdout and stderr.
  *
- * The transport's `done` cannot be called off, so a stream that its owner stopped lives on, deaf and
- * with its descriptors closed, until that came. A stream is over when `done` came and both outputs
- * were read to their end-of-file, or stayed quiet for a while: a transport that hands our descriptor
- * to a process cannot take it back from that process's own children.
+ * The transport's `done` cannot be called off, so a stream that its owner stopped lives on, deaf
+ * and with its descriptors closed, until that came. A stream is over when `done` came and both
+ * outputs were read to their end-of-file, or stayed quiet for a while: a transport that hands our
+ * descriptor to a process cannot take it back from that process's own children.
  */
 #include <pgoncall/host/stream.h>
 
@@ -17,8 +17,9 @@
 #include <pgoncall/base/buf.h>
 #include <pgoncall/base/mem.h>
 
-#define STREAM_QUIET_MS 1000 /* how long an output without end is waited for after the command's end */
-#define STREAM_ROUNDS 4      /* reads per wake-up, so that one flood does not hold up the loop */
+#define STREAM_QUIET_MS                                                                            \
+	1000            /* how long an output without end is waited for after the command's end */
+#define STREAM_ROUNDS 4 /* reads per wake-up, so that one flood does not hold up the loop */
 
 /* Our end of one of the command's descriptors. */
 struct stream_end {
@@ -183,8 +184,8 @@ static void stream_on_done(void *arg, int status, const struct err *err)
 	stream->err = *err;
 	end_close(&stream->ends[STREAM_IN]);
 	if (!stream->stopped)
-		stream->quiet = loop_timer_start(
-			stream->loop, STREAM_QUIET_MS, 0, stream_on_quiet, stream);
+		stream->quiet =
+			loop_timer_start(stream->loop, STREAM_QUIET_MS, 0, stream_on_quiet, stream);
 	if (err->code != ERR_OK)
 		stream_read_rest(stream);
 	stream_end_if_over(stream);

@@ -23,11 +23,11 @@ struct tar_reader {
 	void *arg;
 	struct host_tar *tar;
 	size_t cap;
-	size_t total;     /* bytes of content kept */
+	size_t total; /* bytes of content kept */
 	size_t n_entries;
-	char *root;       /* first path component that all entries share; NULL: none yet */
+	char *root; /* first path component that all entries share; NULL: none yet */
 	size_t root_len;
-	bool bare;        /* entries have no directory in common */
+	bool bare; /* entries have no directory in common */
 };
 
 /* Without leading "./" and "/"; "" for the root itself. */
@@ -67,8 +67,8 @@ static int tar_broken(const struct tar_reader *reader, struct err *err)
 		why ? why : "not a tar archive");
 }
 
-static int tar_check_size(const struct tar_reader *reader, const char *path, int64_t size,
-	struct err *err)
+static int tar_check_size(
+	const struct tar_reader *reader, const char *path, int64_t size, struct err *err)
 {
 	if (size < 0 || size > (int64_t)HOST_TAR_MAX_FILE)
 		return err_set(err, ERR_PARSE, "%s: %s is larger than %u bytes", reader->what, path,
@@ -80,8 +80,8 @@ static int tar_check_size(const struct tar_reader *reader, const char *path, int
 }
 
 /* The entry's content, bounded whatever its header says. */
-static int tar_read_data(struct tar_reader *reader, const char *path, struct buf *data,
-	struct err *err)
+static int tar_read_data(
+	struct tar_reader *reader, const char *path, struct buf *data, struct err *err)
 {
 	char block[16384];
 	la_ssize_t n;
@@ -115,8 +115,8 @@ static int64_t tar_mtime_ns(struct archive_entry *entry)
 	return s * CLOCK_NS_PER_S + archive_entry_mtime_nsec(entry);
 }
 
-static int tar_add(struct tar_reader *reader, struct archive_entry *entry, const char *path,
-	struct err *err)
+static int tar_add(
+	struct tar_reader *reader, struct archive_entry *entry, const char *path, struct err *err)
 {
 	const char *target = archive_entry_hardlink(entry);
 	const struct host_tar_file *linked = tar_linked(reader, target);

@@ -1,6 +1,6 @@
 /*
- * Appending to a journal. The one promise: when journal_write returns a number, the record is on disk;
- * when it does not, nothing of it is, and no later call pretends otherwise.
+ * Appending to a journal. The one promise: when journal_write returns a number, the record is on
+ * disk; when it does not, nothing of it is, and no later call pretends otherwise.
  */
 #include <pgoncall/journal/journal.h>
 
@@ -19,8 +19,7 @@
 #include <pgoncall/base/mem.h>
 #include <pgoncall/journal/log.h>
 
-#define NAME_CHARS                                                                                 \
-	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
+#define NAME_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-"
 
 /* The texts of struct journal_meta, as owned copies. */
 enum meta_field {
@@ -38,11 +37,11 @@ struct journal {
 	int fd;
 	char *path;
 	char *meta[META_COUNT];
-	int64_t seq;         /* of the last record */
-	off_t size;          /* up to the end of the last record: what the file is cut back to */
-	bool needs_feed;     /* the file ends in a line that was cut off */
+	int64_t seq;     /* of the last record */
+	off_t size;      /* up to the end of the last record: what the file is cut back to */
+	bool needs_feed; /* the file ends in a line that was cut off */
 	bool failed;
-	struct err why;      /* when failed */
+	struct err why; /* when failed */
 	char head[JOURNAL_HASH_HEX + 1];
 };
 
@@ -148,10 +147,10 @@ static int journal_open_file(struct journal *journal, const char *directory,
 	if (journal->fd < 0)
 		return err_system(err, errno, "cannot open the journal %s", journal->path);
 	if (flock(journal->fd, LOCK_EX | LOCK_NB) < 0)
-		rc = errno == EWOULDBLOCK ?
-			err_set(err, ERR_REFUSED, "another console is writing the journal %s",
-				journal->path) :
-			err_system(err, errno, "cannot lock the journal %s", journal->path);
+		rc = errno == EWOULDBLOCK
+			     ? err_set(err, ERR_REFUSED,
+				       "another console is writing the journal %s", journal->path)
+			     : err_system(err, errno, "cannot lock the journal %s", journal->path);
 	return rc;
 }
 

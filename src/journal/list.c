@@ -1,6 +1,6 @@
 /*
- * What a directory of journals holds. Every file is read whole: there are tens, not thousands, and an
- * index would be one more thing that can be wrong.
+ * What a directory of journals holds. Every file is read whole: there are tens, not thousands, and
+ * an index would be one more thing that can be wrong.
  */
 #include <pgoncall/journal/list.h>
 
@@ -132,8 +132,8 @@ static bool list_is_live(const char *path)
 }
 
 /* Moves the record out of the log. */
-static void pending_add(struct journal_pending_list *list, struct journal_log *log, size_t i,
-	bool lost, bool live)
+static void pending_add(
+	struct journal_pending_list *list, struct journal_log *log, size_t i, bool lost, bool live)
 {
 	struct journal_pending *item;
 
@@ -146,8 +146,8 @@ static void pending_add(struct journal_pending_list *list, struct journal_log *l
 	memset(&log->records[i], 0, sizeof(log->records[i]));
 }
 
-static void pending_add_of(struct journal_pending_list *list, struct journal_log *log,
-	const char *target, bool live)
+static void pending_add_of(
+	struct journal_pending_list *list, struct journal_log *log, const char *target, bool live)
 {
 	const struct journal_record *record;
 	bool lost;

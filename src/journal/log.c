@@ -1,7 +1,8 @@
 /*
- * Reading one file back. Each line must carry its own hash, the hash of the record before it, and the
- * next number; the first that does not ends what can be trusted. A line that is no JSON at all is what
- * a crash in mid-write leaves: the chain goes on from the last whole record, and only there.
+ * Reading one file back. Each line must carry its own hash, the hash of the record before it, and
+ * the next number; the first that does not ends what can be trusted. A line that is no JSON at all
+ * is what a crash in mid-write leaves: the chain goes on from the last whole record, and only
+ * there.
  */
 #include <pgoncall/journal/log.h>
 
@@ -33,8 +34,8 @@ static int log_slurp(const char *path, int fd, struct buf *out, struct err *err)
 		if (n < 0)
 			return err_system(err, errno, "cannot read the journal %s", path);
 		if ((int64_t)out->len + n > LOG_MAX_BYTES)
-			return err_set(err, ERR_SYSTEM, "the journal %s is larger than 256 MiB",
-				path);
+			return err_set(
+				err, ERR_SYSTEM, "the journal %s is larger than 256 MiB", path);
 		buf_add(out, block, (size_t)n);
 	}
 	return 0;
@@ -58,12 +59,13 @@ static void log_break(struct journal_log *log, long line, const struct err *why)
 }
 
 /* Whether the record is the one that follows what was read so far. */
-static int log_check_link(const struct journal_log *log, const struct journal_record *record,
-	struct err *err)
+static int log_check_link(
+	const struct journal_log *log, const struct journal_record *record, struct err *err)
 {
 	if (record->seq != (int64_t)log->n + 1)
 		return err_set(err, ERR_PARSE,
-			"record %lld stands where record %zu should: records were removed, added or "
+			"record %lld stands where record %zu should: records were removed, added "
+			"or "
 			"moved",
 			(long long)record->seq, log->n + 1);
 	if (strcmp(record->prev, log->head) != 0)
@@ -140,8 +142,8 @@ const struct journal_record *journal_log_find(const struct journal_log *log, int
 	return seq >= 1 && (uint64_t)seq <= log->n ? &log->records[seq - 1] : NULL;
 }
 
-bool journal_log_is_pending(const struct journal_log *log, const struct journal_record *intent,
-	bool *lost)
+bool journal_log_is_pending(
+	const struct journal_log *log, const struct journal_record *intent, bool *lost)
 {
 	const struct journal_record *record;
 	bool was_lost = false;
@@ -165,9 +167,8 @@ bool journal_log_is_pending(const struct journal_log *log, const struct journal_
 static void log_note(const struct journal_log *log, struct buf *notes)
 {
 	if (log->torn_lines)
-		buf_printf(notes,
-			"%s:%ld: cut off in mid-write (a crash or a full disk); %s\n", log->path,
-			log->torn_line,
+		buf_printf(notes, "%s:%ld: cut off in mid-write (a crash or a full disk); %s\n",
+			log->path, log->torn_line,
 			log->torn_at_end ? "it is the last line" : "the chain goes on after it");
 	if (log->torn_lines > 1)
 		buf_printf(notes, "%s: %ld lines in all are cut off\n", log->path, log->torn_lines);

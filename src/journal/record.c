@@ -273,12 +273,13 @@ static int record_check_hash(const char *bytes, size_t len, const char *hash, st
 	journal_sha256(body.data, body.len, have);
 	buf_fini(&body);
 	if (strcmp(have, hash) != 0)
-		return err_set(err, ERR_PARSE, "the record was changed: its content does not match its hash");
+		return err_set(err, ERR_PARSE,
+			"the record was changed: its content does not match its hash");
 	return 0;
 }
 
-int journal_record_read(const char *bytes, size_t len, struct journal_record *record,
-	struct err *err)
+int journal_record_read(
+	const char *bytes, size_t len, struct journal_record *record, struct err *err)
 {
 	json_t *object = json_loadb(bytes, len, JSON_REJECT_DUPLICATES, NULL);
 	const char *event = json_string_value(json_object_get(object, "event"));
@@ -291,7 +292,7 @@ int journal_record_read(const char *bytes, size_t len, struct journal_record *re
 	} else if (record_get_number(object, "v", 0) != JOURNAL_VERSION)
 		rc = err_set(err, ERR_PARSE, "not a record of version %d", JOURNAL_VERSION);
 	else if (record_get_hash(object, "prev", record->prev) < 0 ||
-		record_get_hash(object, "hash", record->hash) < 0)
+		 record_get_hash(object, "hash", record->hash) < 0)
 		rc = err_set(err, ERR_PARSE, "the record has no prev or hash");
 	else if (record_check_hash(bytes, len, record->hash, err) < 0)
 		rc = -1;

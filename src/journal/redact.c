@@ -1,7 +1,7 @@
 /*
  * Secrets out of text before it is hashed and written. It works on shapes, so it can miss a secret
- * that looks like nothing; it never keeps part of one that it found. Over-eager is the right side to
- * err on: the journal says what was done, not with which password.
+ * that looks like nothing; it never keeps part of one that it found. Over-eager is the right side
+ * to err on: the journal says what was done, not with which password.
  */
 #include <pgoncall/journal/record.h>
 
@@ -11,8 +11,7 @@
 
 #define MASK "***"
 
-#define WORD_CHARS                                                                                 \
-	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
+#define WORD_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_-"
 
 /* A name that ends so names a secret. */
 static const char *const secret_endings[] = {
@@ -74,8 +73,8 @@ bool journal_name_is_secret(const char *name, size_t len)
 	return false;
 }
 
-/* Length of the quoted string at s (its quote first). Doubled quotes, backslashes and the shell's way
- * to write a single quote go on. An end that is missing is the text's end. */
+/* Length of the quoted string at s (its quote first). Doubled quotes, backslashes and the shell's
+ * way to write a single quote go on. An end that is missing is the text's end. */
 static size_t redact_quoted_len(const char *s)
 {
 	size_t i = 1;
@@ -112,8 +111,8 @@ static size_t redact_dollar_len(const char *s)
 	return end ? (size_t)(end - s) + 2 : strlen(s);
 }
 
-/* Length of what stands inside quotes that were opened before s, without their end. The shell's way to
- * write a quote inside single quotes (end, escaped quote, begin) goes on. */
+/* Length of what stands inside quotes that were opened before s, without their end. The shell's
+ * way to write a quote inside single quotes (end, escaped quote, begin) goes on. */
 static size_t redact_inner_len(const char *s, char quote)
 {
 	size_t i = 0;
@@ -196,8 +195,8 @@ static size_t redact_named(struct buf *out, const char *s, char before)
 	return (size_t)(value - s) + skip;
 }
 
-/* "://user:password@" at s. A password may hold any of / ? # @ though it should not, so the last @ of
- * the word counts. */
+/* "://user:password@" at s. A password may hold any of / ? # @ though it should not, so the last @
+ * of the word counts. */
 static size_t redact_url(struct buf *out, const char *s)
 {
 	size_t len, colon, i;
@@ -295,7 +294,8 @@ static size_t redact_key_block(struct buf *out, const char *s)
 	return end ? (size_t)(end - s) : strlen(s);
 }
 
-/* What begins at s and is or holds a secret: masked into out. Returns the bytes used, 0: nothing. */
+/* What begins at s and is or holds a secret: masked into out. Returns the bytes used, 0:
+ * nothing. */
 static size_t redact_at(struct buf *out, const char *s, char before)
 {
 	bool word_start = !before || !strchr(WORD_CHARS, before);

@@ -1,6 +1,6 @@
 /*
- * The timeline of an incident as Markdown. All text of the journal is foreign here: it is sanitised,
- * and what Markdown would read as its own is escaped or fenced.
+ * The timeline of an incident as Markdown. All text of the journal is foreign here: it is
+ * sanitised, and what Markdown would read as its own is escaped or fenced.
  */
 #include <pgoncall/journal/report.h>
 
@@ -119,7 +119,8 @@ static void report_counts(const struct journal_log *log, size_t unknowns, struct
 		buf_printf(out, "- Lines cut off by a crash: %ld, the first is line %ld\n",
 			log->torn_lines, log->torn_line);
 	if (log->broken_line) {
-		buf_add_str(out, "- **The chain of hashes is broken; nothing after it is shown:** ");
+		buf_add_str(
+			out, "- **The chain of hashes is broken; nothing after it is shown:** ");
 		report_inline(out, log->broken.text);
 		buf_add_char(out, '\n');
 	} else {
@@ -144,14 +145,14 @@ static void report_numbers(const struct journal_record *record, struct buf *out)
 	if (record->exit != JOURNAL_NONE)
 		buf_printf(out, ", exit %lld", (long long)record->exit);
 	if (record->rows != JOURNAL_NONE)
-		buf_printf(out, ", %lld row%s", (long long)record->rows,
-			record->rows == 1 ? "" : "s");
+		buf_printf(
+			out, ", %lld row%s", (long long)record->rows, record->rows == 1 ? "" : "s");
 	if (record->duration_ms != JOURNAL_NONE)
 		buf_printf(out, ", %lld ms", (long long)record->duration_ms);
 }
 
-static void report_outcome(const struct journal_log *log, const struct journal_record *intent,
-	struct buf *out)
+static void report_outcome(
+	const struct journal_log *log, const struct journal_record *intent, struct buf *out)
 {
 	const struct journal_record *result = report_about(log, intent, JOURNAL_RESULT);
 	const struct journal_record *lost = report_about(log, intent, JOURNAL_UNKNOWN);
@@ -184,8 +185,8 @@ static void report_step_name(const struct journal_record *record, struct buf *ou
 	}
 }
 
-static void report_intent(const struct journal_log *log, const struct journal_record *record,
-	struct buf *out)
+static void report_intent(
+	const struct journal_log *log, const struct journal_record *record, struct buf *out)
 {
 	buf_printf(out, "Write %lld", (long long)record->seq);
 	report_step_name(record, out);
@@ -244,7 +245,7 @@ static int report_by_time(const void *a, const void *b)
 static bool report_is_folded(const struct journal_log *log, const struct journal_record *record)
 {
 	return (record->event == JOURNAL_RESULT || record->event == JOURNAL_UNKNOWN) &&
-		journal_log_find(log, record->intent);
+	       journal_log_find(log, record->intent);
 }
 
 static void report_timeline(const struct journal_log *log, struct buf *out)
@@ -291,13 +292,13 @@ void journal_report(const struct journal_log *log, struct buf *out)
 
 	for (i = 0; i < log->n; i++)
 		unknowns += log->records[i].event == JOURNAL_INTENT &&
-			journal_log_is_pending(log, &log->records[i], NULL);
+			    journal_log_is_pending(log, &log->records[i], NULL);
 	report_head(log, out);
 	report_counts(log, unknowns, out);
 	report_timeline(log, out);
 	if (unknowns)
 		report_unknowns(log, out);
-	buf_add_str(out,
-		"\nThe hashes make a change to the journal evident, not impossible: compare the end "
-		"of the chain with a copy kept elsewhere.\n");
+	buf_add_str(out, "\nThe hashes make a change to the journal evident, not impossible: "
+			 "compare the end "
+			 "of the chain with a copy kept elsewhere.\n");
 }

@@ -31,11 +31,12 @@ static const struct row {
 	{ "✅ Migrations completed successfully", LOG_MATCH_SUCCESS, "success", "", false },
 	{ "Migrations completed successfully", LOG_MATCH_SUCCESS, "success", "", false },
 	{ "❌ Migration failed", LOG_MATCH_FAILED, "failed", "migration-failed-in-deploy", true },
-	{ "Error in migration *: *", LOG_MATCH_FAILED, "failed", "migration-failed-in-deploy", true },
+	{ "Error in migration *: *", LOG_MATCH_FAILED, "failed", "migration-failed-in-deploy",
+		true },
 
 	/* Alembic refuses. */
-	{ "Can't locate revision identified by '*'", LOG_MATCH_UNKNOWN_REVISION,
-		"unknown-revision", "unknown-revision", true },
+	{ "Can't locate revision identified by '*'", LOG_MATCH_UNKNOWN_REVISION, "unknown-revision",
+		"unknown-revision", true },
 	{ "Multiple head revisions", LOG_MATCH_MULTIPLE_HEADS, "multiple-heads", "multiple-heads",
 		true },
 	{ "Multiple heads are present", LOG_MATCH_MULTIPLE_HEADS, "multiple-heads",
@@ -84,20 +85,21 @@ static const struct row {
 	{ "deadlock detected", LOG_MATCH_DEADLOCK, "deadlock", "migration-failed-in-deploy", true },
 	{ "column \"*\" of relation \"*\" does not exist", LOG_MATCH_SCHEMA_BEHIND, "schema-behind",
 		"debugging", true },
-	{ "column \"*\" does not exist", LOG_MATCH_SCHEMA_BEHIND, "schema-behind", "debugging", true },
+	{ "column \"*\" does not exist", LOG_MATCH_SCHEMA_BEHIND, "schema-behind", "debugging",
+		true },
 	{ "column * does not exist", LOG_MATCH_SCHEMA_BEHIND, "schema-behind", "debugging", true },
 	{ "relation \"*\" does not exist", LOG_MATCH_SCHEMA_BEHIND, "schema-behind", "debugging",
 		true },
 	{ "syntax error at or near \"*\"", LOG_MATCH_SYNTAX_ERROR, "syntax-error",
 		"migration-failed-in-deploy", true },
-	{ "server closed the connection unexpectedly", LOG_MATCH_CONNECTION_LOST,
-		"connection-lost", "migration-failed-in-deploy", true },
+	{ "server closed the connection unexpectedly", LOG_MATCH_CONNECTION_LOST, "connection-lost",
+		"migration-failed-in-deploy", true },
 	{ "terminating connection due to administrator command", LOG_MATCH_CONNECTION_LOST,
 		"connection-lost", "migration-failed-in-deploy", true },
 	{ "sorry, too many clients already", LOG_MATCH_TOO_MANY_CLIENTS, "too-many-clients",
 		"production-health-check", true },
-	{ "remaining connection slots are reserved", LOG_MATCH_TOO_MANY_CLIENTS,
-		"too-many-clients", "production-health-check", true },
+	{ "remaining connection slots are reserved", LOG_MATCH_TOO_MANY_CLIENTS, "too-many-clients",
+		"production-health-check", true },
 
 	/* Python refuses the file. */
 	{ "^SyntaxError: *", LOG_MATCH_SYNTAX_ERROR, "syntax-error", "migration-failed-in-deploy",
@@ -106,7 +108,8 @@ static const struct row {
 		"migration-failed-in-deploy", true },
 
 	/* What else Alembic says when it gives up: on stdout, or through its logger. */
-	{ "^FAILED: *", LOG_MATCH_OTHER_ERROR, "alembic-failed", "migration-failed-in-deploy", true },
+	{ "^FAILED: *", LOG_MATCH_OTHER_ERROR, "alembic-failed", "migration-failed-in-deploy",
+		true },
 	{ "ERROR [alembic.util.messaging] *", LOG_MATCH_OTHER_ERROR, "alembic-failed",
 		"migration-failed-in-deploy", true },
 };

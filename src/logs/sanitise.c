@@ -35,8 +35,9 @@ struct sanitiser {
 	struct log_attr attr;
 	size_t attr_start; /* of the text that has attr */
 	size_t column;
-	int marks;              /* combining marks in a row, up to here */
-	const char *terminator; /* the next of a string sequence, the end, or NULL: not looked for */
+	int marks; /* combining marks in a row, up to here */
+	const char
+		*terminator; /* the next of a string sequence, the end, or NULL: not looked for */
 };
 
 static enum sequence sequence_kind(char after_escape)
@@ -75,9 +76,8 @@ static void end_span(struct sanitiser *z)
 			last->end = (uint32_t)z->text.len;
 		} else if (z->n_spans < LOG_SPANS_MAX) {
 			z->spans = mem_grow(z->spans, z->n_spans, &z->cap_spans, sizeof(*z->spans));
-			z->spans[z->n_spans++] = (struct log_span){
-				(uint32_t)z->attr_start, (uint32_t)z->text.len, z->attr
-			};
+			z->spans[z->n_spans++] = (struct log_span){ (uint32_t)z->attr_start,
+				(uint32_t)z->text.len, z->attr };
 		}
 	}
 	z->attr_start = z->text.len;

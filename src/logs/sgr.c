@@ -6,7 +6,7 @@
 #include <string.h>
 
 enum {
-	PARAMS_MAX = 32,   /* of one sequence; the rest is passed over */
+	PARAMS_MAX = 32, /* of one sequence; the rest is passed over */
 	VALUE_MAX = 65535,
 	NO_COLOUR = -1
 };
@@ -19,10 +19,22 @@ struct params {
 
 /* xterm's default colours 0 to 15, as red, green, blue. */
 static const unsigned char palette[16][3] = {
-	{ 0, 0, 0 }, { 205, 0, 0 }, { 0, 205, 0 }, { 205, 205, 0 },
-	{ 0, 0, 238 }, { 205, 0, 205 }, { 0, 205, 205 }, { 229, 229, 229 },
-	{ 127, 127, 127 }, { 255, 0, 0 }, { 0, 255, 0 }, { 255, 255, 0 },
-	{ 92, 92, 255 }, { 255, 0, 255 }, { 0, 255, 255 }, { 255, 255, 255 },
+	{ 0, 0, 0 },
+	{ 205, 0, 0 },
+	{ 0, 205, 0 },
+	{ 205, 205, 0 },
+	{ 0, 0, 238 },
+	{ 205, 0, 205 },
+	{ 0, 205, 205 },
+	{ 229, 229, 229 },
+	{ 127, 127, 127 },
+	{ 255, 0, 0 },
+	{ 0, 255, 0 },
+	{ 255, 255, 0 },
+	{ 92, 92, 255 },
+	{ 255, 0, 255 },
+	{ 0, 255, 255 },
+	{ 255, 255, 255 },
 };
 
 /* Empty parameters are 0. Private ones ("?", ">") make none at all. */

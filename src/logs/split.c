@@ -42,9 +42,9 @@ static int read_date_time(const char *s, size_t len, int64_t *seconds)
 	tm.tm_hour = read_number(s, len, 11, 2);
 	tm.tm_min = read_number(s, len, 14, 2);
 	tm.tm_sec = read_number(s, len, 17, 2);
-	if (tm.tm_year < 70 || tm.tm_year > 300 || tm.tm_mon < 0 || tm.tm_mon > 11 || tm.tm_mday < 1 ||
-		tm.tm_mday > 31 || tm.tm_hour < 0 || tm.tm_hour > 23 || tm.tm_min < 0 ||
-		tm.tm_min > 59 || tm.tm_sec < 0 || tm.tm_sec > 60)
+	if (tm.tm_year < 70 || tm.tm_year > 300 || tm.tm_mon < 0 || tm.tm_mon > 11 ||
+		tm.tm_mday < 1 || tm.tm_mday > 31 || tm.tm_hour < 0 || tm.tm_hour > 23 ||
+		tm.tm_min < 0 || tm.tm_min > 59 || tm.tm_sec < 0 || tm.tm_sec > 60)
 		return -1;
 	if (!has_at(s, len, 4, '-') || !has_at(s, len, 7, '-') || !has_at(s, len, 10, 'T') ||
 		!has_at(s, len, 13, ':') || !has_at(s, len, 16, ':'))

@@ -54,8 +54,8 @@ size_t migration_graph_index_label(const struct migration_graph *graph, const ch
 
 	if (!graph->index->n_labels)
 		return MIGRATION_NOT_FOUND;
-	found = bsearch(&key, graph->index->labels, graph->index->n_labels, sizeof(key),
-		compare_labels);
+	found = bsearch(
+		&key, graph->index->labels, graph->index->n_labels, sizeof(key), compare_labels);
 	return found ? found->revision : MIGRATION_NOT_FOUND;
 }
 
@@ -144,9 +144,8 @@ static void index_labels(struct migration_graph *graph)
 	index->labels = mem_calloc(total + 1, sizeof(*index->labels));
 	for (i = 0; i < graph->n; i++)
 		for (k = 0; k < graph->revisions[i].labels.n; k++)
-			index->labels[index->n_labels++] = (struct migration_label){
-				graph->revisions[i].labels.items[k], i
-			};
+			index->labels[index->n_labels++] =
+				(struct migration_label){ graph->revisions[i].labels.items[k], i };
 	if (total > 1)
 		qsort(index->labels, total, sizeof(*index->labels), compare_labels);
 }
@@ -160,7 +159,8 @@ static void report_duplicate_labels(struct migration_graph *graph)
 	for (i = 1; i < graph->index->n_labels; i++) {
 		r = &graph->revisions[labels[i].revision];
 		if (strcmp(labels[i].name, labels[i - 1].name) == 0)
-			migration_problems_add(&graph->problems, "duplicate-label", true, r->path, 0,
+			migration_problems_add(&graph->problems, "duplicate-label", true, r->path,
+				0,
 				"branch label '%s' is given by %s and by %s, so no alembic command "
 				"works",
 				labels[i].name, graph->revisions[labels[i - 1].revision].id, r->id);
@@ -172,8 +172,8 @@ static void report_missing(struct migration_graph *graph, const struct migration
 {
 	migration_problems_add(&graph->problems, depends ? "missing-dependency" : "missing-parent",
 		true, r->path, depends ? 0 : r->down_line,
-		"%s %s '%s', which no file defines, so no alembic command works: restore its file", r->id,
-		depends ? "depends on" : "comes after", id);
+		"%s %s '%s', which no file defines, so no alembic command works: restore its file",
+		r->id, depends ? "depends on" : "comes after", id);
 }
 
 static void add_edges(struct migration_graph *graph, size_t i, bool depends,
@@ -326,7 +326,8 @@ static void report_cycle(struct migration_graph *graph)
 	if (first)
 		migration_problems_add(&graph->problems, "cycle", true, first->path,
 			first->down_line,
-			"revisions come after each other in a circle, so no alembic command works: %s",
+			"revisions come after each other in a circle, so no alembic command works: "
+			"%s",
 			buf_str(&names));
 	buf_fini(&names);
 }

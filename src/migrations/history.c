@@ -140,8 +140,7 @@ static void enter_row(struct lane_state *state, size_t i)
 
 /* The first parent goes on in the dot's own lane; another joins a lane that waits for it already, or
  * opens one, to the right where there is room. */
-static void leave_row(
-	struct lane_state *state, size_t i, const struct migration_revision *revision)
+static void leave_row(struct lane_state *state, size_t i, const struct migration_revision *revision)
 {
 	size_t k, p, parent;
 	bool own = state->dot < MIGRATION_LANES_MAX;

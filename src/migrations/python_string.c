@@ -10,7 +10,8 @@
 #include <pgoncall/base/utf8.h>
 
 enum {
-	FORMATTED_MAX = 4096 /* bytes of an f-string with fields: names could make it grow without end */
+	FORMATTED_MAX =
+		4096 /* bytes of an f-string with fields: names could make it grow without end */
 };
 
 struct reader {

@@ -18,11 +18,11 @@ enum {
 
 struct lexer {
 	struct py_tokens *out;
-	const char *s;      /* next byte */
+	const char *s; /* next byte */
 	const char *end;
 	int line;
-	int column;         /* indentation of the physical line */
-	bool line_start;    /* no token of this logical line yet */
+	int column;      /* indentation of the physical line */
+	bool line_start; /* no token of this logical line yet */
 	int depth;
 	struct {
 		char open;
@@ -286,8 +286,9 @@ static void close_bracket(struct lexer *lx)
 	if (!lx->depth) {
 		fail(lx, lx->line, "unmatched '%c'", c);
 	} else if (lx->brackets[lx->depth - 1].open != open) {
-		fail(lx, lx->line, "closing parenthesis '%c' does not match opening parenthesis '%c'",
-			c, lx->brackets[lx->depth - 1].open);
+		fail(lx, lx->line,
+			"closing parenthesis '%c' does not match opening parenthesis '%c'", c,
+			lx->brackets[lx->depth - 1].open);
 	} else {
 		lx->depth--;
 		lx->s++;

@@ -14,10 +14,7 @@
 #include <pgoncall/base/mem.h>
 #include <pgoncall/base/str.h>
 
-enum {
-	VALUE_WEIGHT_MAX = 4096,
-	NESTING_MAX = 64
-};
+enum { VALUE_WEIGHT_MAX = 4096, NESTING_MAX = 64 };
 
 /* --- values --- */
 
@@ -271,7 +268,8 @@ static struct py_value *parse_number(struct parser *p)
 	size_t i;
 
 	for (i = 0; i < token->len; i++)
-		if (token->s[i] < '0' || token->s[i] > '9' || (token->len > 1 && token->s[0] == '0'))
+		if (token->s[i] < '0' || token->s[i] > '9' ||
+			(token->len > 1 && token->s[0] == '0'))
 			return value;
 	value->what = "int";
 	value->str = mem_strndup(token->s, token->len);

@@ -93,14 +93,15 @@ static void note_dynamic(struct reading *r, const char *name, int line, bool gue
 	if (r->module.error_line)
 		return;
 	migration_problems_add(r->problems, "dynamic-value", false, r->path, line,
-		"%s is computed when the file is run, so %s; compare it with `alembic history`", name,
-		guessed ? "what the docstring says is shown" : "it is not known here");
+		"%s is computed when the file is run, so %s; compare it with `alembic history`",
+		name, guessed ? "what the docstring says is shown" : "it is not known here");
 }
 
 static void note_bad_type(struct reading *r, const char *name, int line, const char *what)
 {
 	migration_problems_add(r->problems, "bad-value", true, r->path, line,
-		"%s is of type %s; Alembic wants a string, a list of strings, or None, and fails on "
+		"%s is of type %s; Alembic wants a string, a list of strings, or None, and fails "
+		"on "
 		"every command",
 		name, what);
 }
@@ -253,9 +254,8 @@ static char *read_id(struct reading *r)
 /* --- the rest --- */
 
 /* upgrade = something, or imported: there is one, and what it does is not known. */
-static void read_function(
-	struct reading *r, const char *name, const struct migration_function *found,
-	struct migration_function *out)
+static void read_function(struct reading *r, const char *name,
+	const struct migration_function *found, struct migration_function *out)
 {
 	const struct py_binding *b = py_module_find(&r->module, name);
 

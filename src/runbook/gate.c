@@ -1,7 +1,8 @@
 /*
- * Where a write is allowed or refused. gate_check is a table of conditions, each with its sentence; a
- * permit is proof that all of them held for one text. Permits live in the gate's own list until the
- * gate is freed, so that a pointer that is old, used or made up is only looked up, never followed.
+ * Where a write is allowed or refused. gate_check is a table of conditions, each with its sentence;
+ * a permit is proof that all of them held for one text. Permits live in the gate's own list until
+ * the gate is freed, so that a pointer that is old, used or made up is only looked up, never
+ * followed.
  */
 #include <pgoncall/runbook/gate.h>
 
@@ -27,9 +28,11 @@ int gate_arm_parse(const char *text, int64_t *duration_ns, const char **reason, 
 	snprintf(word, sizeof(word), "%.*s", (int)(len < sizeof(word) ? len : 0), text);
 	if (clock_parse_duration(word, &ns) < 0 || strcspn(word, "0123456789") == len ||
 		strchr("0123456789.", word[len - 1]))
-		return err_set(err, ERR_USAGE, "for how long, and why? e.g. :arm 10m deploy is stuck");
+		return err_set(
+			err, ERR_USAGE, "for how long, and why? e.g. :arm 10m deploy is stuck");
 	if (ns < GATE_ARM_MIN_NS || ns > GATE_ARM_MAX_NS)
-		return err_set(err, ERR_USAGE, "writes can be allowed for 1m to 60m, not for %s", word);
+		return err_set(
+			err, ERR_USAGE, "writes can be allowed for 1m to 60m, not for %s", word);
 	text += len;
 	text += strspn(text, " \t");
 	if (!*text)
@@ -66,17 +69,18 @@ int64_t gate_arm_left(const struct gate_arm *arm, int64_t now_ns)
 
 /* --- the conditions -------------------------------------------------------------------------- */
 
-static int refuse_read(const struct gate_state *state, const struct gate_request *request,
-	struct err *err)
+static int refuse_read(
+	const struct gate_state *state, const struct gate_request *request, struct err *err)
 {
 	(void)state;
 	if (request->act != POLICY_ACT_READ)
 		return 0;
-	return err_set(err, ERR_REFUSED, "this is declared as a read, and reads are not written through");
+	return err_set(
+		err, ERR_REFUSED, "this is declared as a read, and reads are not written through");
 }
 
-static int refuse_empty(const struct gate_state *state, const struct gate_request *request,
-	struct err *err)
+static int refuse_empty(
+	const struct gate_state *state, const struct gate_request *request, struct err *err)
 {
 	(void)state;
 	if (!str_empty(request->statement) && !str_empty(request->target))
@@ -84,8 +88,8 @@ static int refuse_empty(const struct gate_state *state, const struct gate_reques
 	return err_set(err, ERR_REFUSED, "there is no statement, or no target, to act on");
 }
 
-static int refuse_link_down(const struct gate_state *state, const struct gate_request *request,
-	struct err *err)
+static int refuse_link_down(
+	const struct gate_state *state, const struct gate_request *request, struct err *err)
 {
 	if (state->link_up)
 		return 0;
@@ -94,19 +98,20 @@ static int refuse_link_down(const struct gate_state *state, const struct gate_re
 		request->target);
 }
 
-static int refuse_no_journal(const struct gate_state *state, const struct gate_request *request,
-	struct err *err)
+static int refuse_no_journal(
+	const struct gate_state *state, const struct gate_request *request, struct err *err)
 {
 	(void)request;
 	if (state->journal_ok)
 		return 0;
 	return err_set(err, ERR_REFUSED,
-		"the journal cannot be written, and nothing is changed without it: make room or mend "
+		"the journal cannot be written, and nothing is changed without it: make room or "
+		"mend "
 		"it, then start again");
 }
 
-static int refuse_unarmed(const struct gate_state *state, const struct gate_request *request,
-	struct err *err)
+static int refuse_unarmed(
+	const struct gate_state *state, const struct gate_request *request, struct err *err)
 {
 	if (state->environment != POLICY_PRODUCTION || gate_arm_left(&state->arm, state->now_ns))
 		return 0;
@@ -115,11 +120,12 @@ static int refuse_unarmed(const struct gate_state *state, const struct gate_requ
 			"the time for writes to %s is over: allow them again with :arm 10m REASON",
 			request->target);
 	return err_set(err, ERR_REFUSED,
-		"%s is production and read-only: allow writes with :arm 10m REASON", request->target);
+		"%s is production and read-only: allow writes with :arm 10m REASON",
+		request->target);
 }
 
-static int refuse_standby(const struct gate_state *state, const struct gate_request *request,
-	struct err *err)
+static int refuse_standby(
+	const struct gate_state *state, const struct gate_request *request, struct err *err)
 {
 	if (state->role == GATE_ROLE_PRIMARY || (request->standby_ok && state->role))
 		return 0;
@@ -132,8 +138,8 @@ static int refuse_standby(const struct gate_state *state, const struct gate_requ
 		request->target);
 }
 
-static int refuse_stale(const struct gate_state *state, const struct gate_request *request,
-	struct err *err)
+static int refuse_stale(
+	const struct gate_state *state, const struct gate_request *request, struct err *err)
 {
 	int64_t age = state->now_ns - state->snapshot_ns;
 	char span[48];
@@ -145,26 +151,27 @@ static int refuse_stale(const struct gate_state *state, const struct gate_reques
 		return err_set(err, ERR_REFUSED,
 			"there is no picture of the database yet: wait for it, or refresh with R");
 	return err_set(err, ERR_REFUSED,
-		"what is on the screen is %s old, and things may have changed: refresh with R and look "
+		"what is on the screen is %s old, and things may have changed: refresh with R and "
+		"look "
 		"again",
 		clock_format_span((double)age / (double)CLOCK_NS_PER_S, span, sizeof(span)));
 }
 
 enum policy_act gate_act(const struct gate_request *request)
 {
-	enum policy_act looks = request->kind == GATE_TEXT_SHELL ? scan_shell(request->statement) :
-								   scan_sql(request->statement);
+	enum policy_act looks = request->kind == GATE_TEXT_SHELL ? scan_shell(request->statement)
+								 : scan_sql(request->statement);
 
 	return policy_act_worse(request->act, looks);
 }
 
-enum policy_level gate_level(enum policy_environment environment, const struct gate_request *request,
-	const char **want)
+enum policy_level gate_level(
+	enum policy_environment environment, const struct gate_request *request, const char **want)
 {
 	enum policy_act act = gate_act(request);
 	enum policy_level level = policy_level(environment, act, request->asked);
-	const char *verb = str_empty(request->verb) || act != request->act ? policy_act_verb(act) :
-									     request->verb;
+	const char *verb = str_empty(request->verb) || act != request->act ? policy_act_verb(act)
+									   : request->verb;
 
 	/* No write is without a question, whatever a runbook asks for. */
 	if (level == POLICY_NONE)
@@ -174,8 +181,8 @@ enum policy_level gate_level(enum policy_environment environment, const struct g
 	return level;
 }
 
-static int refuse_unconfirmed(const struct gate_state *state, const struct gate_request *request,
-	struct err *err)
+static int refuse_unconfirmed(
+	const struct gate_state *state, const struct gate_request *request, struct err *err)
 {
 	const char *want;
 
@@ -187,8 +194,8 @@ static int refuse_unconfirmed(const struct gate_state *state, const struct gate_
 }
 
 /* In the order in which an operator would mend them. */
-static int (*const gate_conditions[])(const struct gate_state *state,
-	const struct gate_request *request, struct err *err) = {
+static int (*const gate_conditions[])(
+	const struct gate_state *state, const struct gate_request *request, struct err *err) = {
 	refuse_read,
 	refuse_empty,
 	refuse_link_down,
@@ -213,7 +220,7 @@ int gate_check(const struct gate_state *state, const struct gate_request *reques
 
 struct gate_permit {
 	struct gate_permit *next;
-	bool open;            /* neither used nor void */
+	bool open; /* neither used nor void */
 	int64_t until_ns;
 	uint64_t connection;
 	struct gate_request request; /* its strings are owned; freed when the permit closes */
@@ -316,11 +323,12 @@ static int permit_check(const struct gate *gate, const struct gate_permit *permi
 		return err_set(err, ERR_REFUSED,
 			"what is about to be sent is not what was confirmed: nothing was sent");
 	if (intent_seq <= 0)
-		return err_set(err, ERR_REFUSED,
-			"the intent is not in the journal: nothing was sent");
+		return err_set(
+			err, ERR_REFUSED, "the intent is not in the journal: nothing was sent");
 	if (state->connection != permit->connection)
 		return err_set(err, ERR_REFUSED,
-			"the connection was renewed since this was confirmed: look again, then confirm "
+			"the connection was renewed since this was confirmed: look again, then "
+			"confirm "
 			"again");
 	if (state->now_ns > permit->until_ns)
 		return err_set(err, ERR_REFUSED,

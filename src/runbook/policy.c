@@ -1,6 +1,6 @@
 /*
- * The tables of what an act asks for, and comparing what was typed. Whether an act may happen at all
- * is the gate's business.
+ * The tables of what an act asks for, and comparing what was typed. Whether an act may happen at
+ * all is the gate's business.
  */
 #include <pgoncall/runbook/policy.h>
 
@@ -99,8 +99,8 @@ enum policy_level policy_floor(enum policy_environment environment, enum policy_
 	return policy_rows[act].floor[environment];
 }
 
-enum policy_level policy_level(enum policy_environment environment, enum policy_act act,
-	enum policy_level asked)
+enum policy_level policy_level(
+	enum policy_environment environment, enum policy_act act, enum policy_level asked)
 {
 	enum policy_level floor = policy_floor(environment, act);
 

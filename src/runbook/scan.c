@@ -1,6 +1,6 @@
 /*
- * Looking for danger in SQL and in command lines, word by word. Where this cannot tell, it takes the
- * worse: the price is a longer confirmation, never a shorter one.
+ * Looking for danger in SQL and in command lines, word by word. Where this cannot tell, it takes
+ * the worse: the price is a longer confirmation, never a shorter one.
  */
 #include <pgoncall/runbook/scan.h>
 
@@ -23,7 +23,8 @@ static const struct {
 	{ "PG_CANCEL_BACKEND", POLICY_ACT_CANCEL },
 };
 
-/* After these, UPDATE and DELETE are not statements: FOR UPDATE, ON DELETE, DO UPDATE, THEN DELETE … */
+/* After these, UPDATE and DELETE are not statements: FOR UPDATE, ON DELETE, DO UPDATE, THEN DELETE
+ * … */
 static const char *const not_before[] = {
 	"FOR",
 	"KEY",
@@ -38,16 +39,16 @@ static const char *const not_before[] = {
 
 struct sql_scan {
 	enum policy_act worst;
-	size_t depth;                  /* of parentheses */
-	bool wants[SCAN_MAX_DEPTH];    /* an UPDATE or DELETE of this depth has no WHERE yet */
-	bool writes;                   /* INSERT, UPDATE or DELETE was seen … */
-	bool version_table;            /* … and alembic_version */
-	bool changes;                  /* UPDATE or DELETE was seen … */
-	bool ambiguous;                /* … and a literal that two settings of the server read two ways */
-	const char *tag;               /* of the dollar quote we are in, "$tag$"; NULL: in none */
+	size_t depth;               /* of parentheses */
+	bool wants[SCAN_MAX_DEPTH]; /* an UPDATE or DELETE of this depth has no WHERE yet */
+	bool writes;                /* INSERT, UPDATE or DELETE was seen … */
+	bool version_table;         /* … and alembic_version */
+	bool changes;               /* UPDATE or DELETE was seen … */
+	bool ambiguous;  /* … and a literal that two settings of the server read two ways */
+	const char *tag; /* of the dollar quote we are in, "$tag$"; NULL: in none */
 	size_t tag_len;
-	size_t tag_depth;              /* its level of parentheses, for it counts as one */
-	char before[16];               /* the word before, "" at a statement's start */
+	size_t tag_depth; /* its level of parentheses, for it counts as one */
+	char before[16];  /* the word before, "" at a statement's start */
 };
 
 static bool word_is(const char *word, size_t len, const char *what)
@@ -134,8 +135,8 @@ static const char *sql_skip_comment(const char *s)
 	return s;
 }
 
-/* A literal or quoted name at s, its words noted; returns its end. A quote that is doubled makes two
- * literals of one, which changes nothing here. */
+/* A literal or quoted name at s, its words noted; returns its end. A quote that is doubled makes
+ * two literals of one, which changes nothing here. */
 static const char *sql_literal(struct sql_scan *scan, const char *s)
 {
 	char quote = *s++;

@@ -68,12 +68,14 @@ static bool auth_offers(const struct auth *auth, const char *method)
 	return false;
 }
 
+/* verdict NULL: what says it all. */
 static void auth_note(struct auth *auth, const char *what, const char *verdict)
 {
 	if (auth->tried.len)
 		buf_add_str(&auth->tried, "; ");
 	utf8_sanitise(&auth->tried, what, strlen(what), UTF8_ONE_LINE);
-	buf_printf(&auth->tried, " %s", verdict);
+	if (verdict)
+		buf_printf(&auth->tried, " %s", verdict);
 }
 
 static void auth_accept_take(struct auth *auth, char *how)
@@ -278,7 +280,7 @@ static void auth_open_agent(struct auth *auth)
 	if (!auth->config->agent)
 		return;
 	if (agent_open(&auth->agent, auth->config->agent, &wait, &err) < 0) {
-		auth_note(auth, "agent", err.text);
+		auth_note(auth, err.text, NULL);
 		agent_close(&auth->agent);
 	}
 	auth->agent_used = mem_calloc(auth->agent.n + 1, sizeof(*auth->agent_used));

@@ -30,6 +30,7 @@ void ssh_config_init(struct ssh_config *config)
 
 void ssh_config_fini(struct ssh_config *config)
 {
+	free(config->file);
 	free(config->alias);
 	free(config->hostname);
 	free(config->user);

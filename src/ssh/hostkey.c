@@ -220,10 +220,11 @@ int hostkey_explain(enum hostkey_verdict verdict, const struct ssh_config *confi
 		err_set(err, ERR_HOSTKEY,
 			"the host key of %s is unknown: %s %s is not in %s; compare it with the "
 			"server's own (ssh-keygen -lf there), then accept it by connecting once "
-			"with: ssh -p %d %s@%s",
+			"with: ssh %s%s%s-p %d %s@%s",
 			where, name, fingerprint,
 			config->known_hosts.n ? config->known_hosts.items[0] : "known_hosts",
-			config->port, config->user, config->alias);
+			config->file ? "-F " : "", config->file ? config->file : "",
+			config->file ? " " : "", config->port, config->user, config->alias);
 		if (line)
 			err_prefix(err, "%s:%d knows this host by its %s key only", line->file,
 				line->line, wire_key_name(line->type));

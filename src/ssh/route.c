@@ -105,6 +105,8 @@ static int route_ask_ssh(struct ssh_config *config, const struct route_query *qu
 	}
 	if (rc == 0)
 		rc = route_parse(config, buf_str(&run.out), err);
+	if (rc == 0 && !str_empty(query->config_file))
+		config->file = mem_strdup(query->config_file);
 	run_fini(&run);
 	return rc;
 }
@@ -138,6 +140,7 @@ int route_resolve(struct ssh_route *route, const char *destination, const char *
 
 	memset(route, 0, sizeof(*route));
 	for (;;) {
+		ssh_config_init(&config);
 		rc = route_ask_ssh(&config, &query, wait, err);
 		if (rc == 0 && config.unsupported)
 			rc = route_refuse(route, &config, err);

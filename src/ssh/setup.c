@@ -175,15 +175,32 @@ static int setup_connect(struct ssh_setup *setup)
 	return 0;
 }
 
+/* Those that no server of this decade would miss. */
+static bool setup_is_legacy(const char *method)
+{
+	static const char *const parts[] = { "@", "sha1", "md5", "ripemd", "dss", "ssh-rsa" };
+	size_t i;
+
+	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
+		if (strstr(method, parts[i]))
+			return true;
+	return false;
+}
+
 static void setup_add_methods(struct buf *text, LIBSSH2_SESSION *session, const char *name,
 	int method)
 {
 	const char **list = NULL;
+	const char *separator = " ";
 	int i, n = libssh2_session_supported_algs(session, method, &list);
 
-	buf_printf(text, "%s%s ", text->len ? "; " : "", name);
-	for (i = 0; i < n; i++)
-		buf_printf(text, "%s%s", i ? "," : "", list[i]);
+	buf_printf(text, "%s%s", text->len ? "; " : "", name);
+	for (i = 0; i < n; i++) {
+		if (setup_is_legacy(list[i]))
+			continue;
+		buf_printf(text, "%s%s", separator, list[i]);
+		separator = ", ";
+	}
 	if (n > 0)
 		libssh2_free(session, list);
 }

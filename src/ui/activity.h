@@ -13,8 +13,16 @@
 #include <pgoncall/ui/cells.h>
 #include <pgoncall/ui/lines.h>
 
-enum activity_column { COLUMN_PID, COLUMN_USER, COLUMN_APP, COLUMN_STATE, COLUMN_WAITS, COLUMN_AGE,
-	COLUMN_QUERY, COLUMN_N };
+enum activity_column {
+	COLUMN_PID,
+	COLUMN_USER,
+	COLUMN_APP,
+	COLUMN_STATE,
+	COLUMN_WAITS,
+	COLUMN_AGE,
+	COLUMN_QUERY,
+	COLUMN_N
+};
 
 struct activity_layout {
 	int content[COLUMN_N]; /* columns the widest cell would like */
@@ -25,8 +33,8 @@ struct activity_layout {
 void activity_measure(struct activity_layout *layout, const struct db_tree_row *rows, size_t n);
 /* What they get in `cols` columns. */
 void activity_fit(struct activity_layout *layout, int cols);
-void activity_draw_header(const struct activity_layout *layout, struct cells *cells,
-	struct cells_rect line);
+void activity_draw_header(
+	const struct activity_layout *layout, struct cells *cells, struct cells_rect line);
 void activity_draw_row(const struct activity_layout *layout, struct cells *cells,
 	struct cells_rect line, const struct db_tree_row *row, bool tagged);
 /* The page about one session. */

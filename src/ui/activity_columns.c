@@ -35,7 +35,7 @@ static const struct {
 	[COLUMN_QUERY] = { "QUERY", 8, 12, 1000, 2, false },
 };
 
-/* Where room is short, columns are narrowed in this order, each as far as `good`; then by `least`. */
+/* Where room is short, columns are narrowed in this order, first to `good`, then to `least`. */
 static const enum activity_column activity_narrowed[] = { COLUMN_USER, COLUMN_APP, COLUMN_WAITS,
 	COLUMN_QUERY, COLUMN_STATE };
 
@@ -93,8 +93,8 @@ static void activity_app_text(const struct db_session *session, char *out, size_
 }
 
 /* The text of a cell but the query's, not sanitised. */
-static void activity_cell(const struct db_tree_row *row, enum activity_column column, char *out,
-	size_t size)
+static void activity_cell(
+	const struct db_tree_row *row, enum activity_column column, char *out, size_t size)
 {
 	const struct db_session *session = row->session;
 
@@ -179,7 +179,8 @@ static void activity_narrow(struct activity_layout *layout, int cols, bool good)
 			return;
 		if (layout->width[c] > floor)
 			layout->width[c] -= layout->width[c] - floor < excess
-						    ? layout->width[c] - floor : excess;
+						    ? layout->width[c] - floor
+						    : excess;
 	}
 }
 
@@ -219,8 +220,8 @@ void activity_fit(struct activity_layout *layout, int cols)
 
 /* --- drawing --------------------------------------------------------------------------------- */
 
-void activity_draw_header(const struct activity_layout *layout, struct cells *cells,
-	struct cells_rect line)
+void activity_draw_header(
+	const struct activity_layout *layout, struct cells *cells, struct cells_rect line)
 {
 	int c, col = 1;
 
@@ -260,12 +261,15 @@ void activity_draw_row(const struct activity_layout *layout, struct cells *cells
 	int c, col = 1;
 
 	cells_put(cells, line, 0, 0, tagged ? THEME_ROW_TAGGED : style,
-		tagged ? "+" : row->session->migration ? "◆" : " ");
+		tagged                    ? "+"
+		: row->session->migration ? "◆"
+					  : " ");
 	for (c = 0; c < COLUMN_N; c++) {
 		if (!layout->width[c])
 			continue;
 		activity_cell(row, (enum activity_column)c, text, sizeof(text));
-		clean = c == COLUMN_QUERY ? format_query(row->session->query) : format_one_line(text);
+		clean = c == COLUMN_QUERY ? format_query(row->session->query)
+					  : format_one_line(text);
 		if (activity_columns[c].right)
 			cells_put_right(cells, line, 0, col, layout->width[c], style, clean);
 		else

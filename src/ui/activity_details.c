@@ -27,8 +27,8 @@ static void details_who(const struct db_session *session, struct lines *out)
 	struct buf text = BUF_INIT;
 
 	if (session->pid)
-		buf_printf(&text, "%d%s", session->pid, session->migration ?
-			"  (a migration: Alembic's backend)" : "");
+		buf_printf(&text, "%d%s", session->pid,
+			session->migration ? "  (a migration: Alembic's backend)" : "");
 	else
 		buf_printf(&text, "prepared transaction \"%s\"", session->gid);
 	details_fact(out, session->pid ? "pid" : "gid", buf_str(&text));
@@ -40,7 +40,8 @@ static void details_who(const struct db_session *session, struct lines *out)
 	if (session->pid && strcmp(session->backend_type, "client backend") != 0)
 		buf_printf(&text, ", %s", session->backend_type);
 	else if (session->pid)
-		buf_printf(&text, ", from %s", *session->client ? session->client : "a local socket");
+		buf_printf(
+			&text, ", from %s", *session->client ? session->client : "a local socket");
 	details_fact(out, "who", buf_str(&text));
 	buf_fini(&text);
 }
@@ -51,14 +52,15 @@ static void details_state(const struct db_session *session, struct lines *out)
 	char age[24];
 
 	if (session->hidden) {
-		details_fact(out, "state", "hidden: our role may not see it, nor query and times "
+		details_fact(out, "state",
+			"hidden: our role may not see it, nor query and times "
 			"(pg_read_all_stats would let it)");
 		return;
 	}
 	buf_add_str(&text, session->pid ? session->state : "prepared");
 	if (!isnan(session->state_age_s))
-		buf_printf(&text, " for %s",
-			clock_format_age(session->state_age_s, age, sizeof(age)));
+		buf_printf(
+			&text, " for %s", clock_format_age(session->state_age_s, age, sizeof(age)));
 	if (*session->wait_event)
 		buf_printf(&text, "; %s: %s", session->wait_event_type, session->wait_event);
 	details_fact(out, "state", buf_str(&text));
@@ -67,8 +69,8 @@ static void details_state(const struct db_session *session, struct lines *out)
 }
 
 /* One session in a list of them: "8140 alembic, active". */
-static void details_other(struct lines *out, const char *name, const struct db_session *other,
-	int pid)
+static void details_other(
+	struct lines *out, const char *name, const struct db_session *other, int pid)
 {
 	char *text;
 
@@ -96,8 +98,8 @@ static bool details_is_behind(const struct db_session *other, const struct db_se
 	return false;
 }
 
-static void details_blockers(const struct db_snapshot *snapshot, const struct db_session *session,
-	struct lines *out)
+static void details_blockers(
+	const struct db_snapshot *snapshot, const struct db_session *session, struct lines *out)
 {
 	const char *name = "blocked by";
 	size_t i;
@@ -118,8 +120,8 @@ static void details_blockers(const struct db_snapshot *snapshot, const struct db
 	}
 }
 
-static void details_tree(const struct db_snapshot *snapshot, const struct db_session *session,
-	struct lines *out)
+static void details_tree(
+	const struct db_snapshot *snapshot, const struct db_session *session, struct lines *out)
 {
 	const char *name = "behind it";
 	char age[24], *text;
@@ -189,8 +191,9 @@ void activity_describe(const struct db_snapshot *snapshot, const struct db_sessi
 	details_tree(snapshot, session, out);
 	if (*session->query) {
 		lines_add_blank(out);
-		lines_add(out, THEME_HEADER, 0, strcmp(session->state, "active") == 0
-							? "Query" : "Last query, not running now");
+		lines_add(out, THEME_HEADER, 0,
+			strcmp(session->state, "active") == 0 ? "Query"
+							      : "Last query, not running now");
 		lines_add(out, THEME_DIALOG_STATEMENT, 2, session->query);
 	}
 	lines_add_blank(out);

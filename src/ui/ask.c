@@ -89,7 +89,8 @@ void ask_draw(struct ask *ask, struct cells *cells, struct cells_rect rect)
 	lines_init(&rows);
 	lines_wrap(&ask->question, cols > 1 ? cols : 1, &rows);
 	inside = dialog_draw_box(cells, rect, (int)rows.n + 2, cols, ask->title,
-		ask->secret ? " Nothing is shown.  Enter: answer  Esc: No " : " Enter: answer  Esc: No ");
+		ask->secret ? " Nothing is shown.  Enter: answer  Esc: No "
+			    : " Enter: answer  Esc: No ");
 	input = (struct cells_rect){ inside.row + inside.rows - 1, inside.col, 1, inside.cols };
 	inside.rows -= 2;
 	lines_draw(&rows, cells, inside, 0);

@@ -182,8 +182,8 @@ static void cells_add_mark(struct cells *cells, int row, int col, uint32_t mark)
 }
 
 /* One code point at an absolute place, inside [left, right). Returns the columns it took. */
-static int cells_put_one(struct cells *cells, int row, int col, int left, int right, uint32_t cp,
-	unsigned style)
+static int cells_put_one(
+	struct cells *cells, int row, int col, int left, int right, uint32_t cp, unsigned style)
 {
 	int width;
 
@@ -301,8 +301,10 @@ static int cells_put_in(struct cells *cells, struct cells_rect rect, int row, in
 	if (text[len])
 		len = cells_prefix(text, width - 1, &columns);
 	i = right && !text[len] ? width - columns : 0;
-	cells_fill(cells, (struct cells_rect){ rect.row + row, rect.col + col,
-		row >= 0 && row < rect.rows ? 1 : 0, width }, style);
+	cells_fill(cells,
+		(struct cells_rect){ rect.row + row, rect.col + col,
+			row >= 0 && row < rect.rows ? 1 : 0, width },
+		style);
 	cells_put_n(cells, rect, row, col + i, style, text, len);
 	if (text[len])
 		cells_put(cells, rect, row, col + columns, style, "…");

@@ -15,20 +15,20 @@
 #include <pgoncall/ui/lines.h>
 #include <pgoncall/ui/theme.h>
 
-#define CONFIRM_COLS_MAX 100
+#define CONFIRM_COLS_MAX  100
 #define CONFIRM_TYPED_MAX 256 /* bytes */
-#define CONFIRM_FOOT 3        /* rows below the text: a rule, the answer, the hint */
+#define CONFIRM_FOOT      3   /* rows below the text: a rule, the answer, the hint */
 
 struct confirm {
 	int id;
 	enum confirm_level level;
 	enum confirm_environment environment;
-	char *wanted;        /* what is to be typed; "" at CONFIRM_Y */
+	char *wanted; /* what is to be typed; "" at CONFIRM_Y */
 	struct lines body;
 	struct buf typed;
-	bool mismatch;       /* the last Enter did not match */
-	size_t top;          /* first row of the wrapped body that shows */
-	size_t rows, shown;  /* of the wrapped body, and of it on screen, when last drawn */
+	bool mismatch;      /* the last Enter did not match */
+	size_t top;         /* first row of the wrapped body that shows */
+	size_t rows, shown; /* of the wrapped body, and of it on screen, when last drawn */
 };
 
 static const struct {
@@ -85,7 +85,8 @@ static void confirm_make_body(struct confirm *confirm, const struct confirm_requ
 		lines_add(body, THEME_HEADER, 0, "It hits:");
 	}
 	for (i = 0; i < request->n_facts; i++)
-		confirm_add_opt(body, THEME_DIALOG, request->facts[i].name, request->facts[i].value);
+		confirm_add_opt(
+			body, THEME_DIALOG, request->facts[i].name, request->facts[i].value);
 }
 
 struct confirm *confirm_new(const struct confirm_request *request)
@@ -201,8 +202,8 @@ enum confirm_verdict confirm_key(struct confirm *confirm, uint32_t key)
 
 /* --- drawing --------------------------------------------------------------------------------- */
 
-static void confirm_draw_answer(const struct confirm *confirm, struct cells *cells,
-	struct cells_rect foot)
+static void confirm_draw_answer(
+	const struct confirm *confirm, struct cells *cells, struct cells_rect foot)
 {
 	int col;
 
@@ -229,8 +230,8 @@ static void confirm_draw_answer(const struct confirm *confirm, struct cells *cel
 			"Enter does it when it matches. Enter alone, Esc, or no answer: No.");
 }
 
-static void confirm_draw_rule(const struct confirm *confirm, struct cells *cells,
-	struct cells_rect foot)
+static void confirm_draw_rule(
+	const struct confirm *confirm, struct cells *cells, struct cells_rect foot)
 {
 	size_t below = confirm->rows - confirm->top - confirm->shown;
 	int i;
@@ -238,8 +239,8 @@ static void confirm_draw_rule(const struct confirm *confirm, struct cells *cells
 	for (i = 0; i < foot.cols; i++)
 		cells_put(cells, foot, 0, i, THEME_BORDER, "─");
 	if (below)
-		cells_printf(cells, foot, 0, 1, THEME_MESSAGE_WARNING, " %zu more row%s: ↓ PgDn ", below,
-			below == 1 ? "" : "s");
+		cells_printf(cells, foot, 0, 1, THEME_MESSAGE_WARNING, " %zu more row%s: ↓ PgDn ",
+			below, below == 1 ? "" : "s");
 	else if (confirm->top)
 		cells_put(cells, foot, 0, 1, THEME_DIM, " ↑ PgUp ");
 }
@@ -265,13 +266,15 @@ void confirm_draw(struct confirm *confirm, struct cells *cells, struct cells_rec
 	box.row += (rect.rows - box.rows) / 2;
 	box.col += (rect.cols - box.cols) / 2;
 	cells_fill(cells, box, THEME_DIALOG);
-	cells_box(cells, box, confirm->environment == CONFIRM_PRODUCTION ? THEME_DIALOG_DANGER
-								       : THEME_BORDER_FOCUS);
+	cells_box(cells, box,
+		confirm->environment == CONFIRM_PRODUCTION ? THEME_DIALOG_DANGER
+							   : THEME_BORDER_FOCUS);
 	cells_printf(cells, box, 0, 2, confirm_environments[confirm->environment].style, " %s ",
 		confirm_environments[confirm->environment].word);
 	inside = (struct cells_rect){ box.row + 1, box.col + 2, (int)confirm->shown, box.cols - 4 };
 	lines_draw(&rows, cells, inside, confirm->top);
-	foot = (struct cells_rect){ inside.row + inside.rows, inside.col, CONFIRM_FOOT, inside.cols };
+	foot = (struct cells_rect){ inside.row + inside.rows, inside.col, CONFIRM_FOOT,
+		inside.cols };
 	confirm_draw_rule(confirm, cells, foot);
 	confirm_draw_answer(confirm, cells, foot);
 	lines_fini(&rows);

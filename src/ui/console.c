@@ -71,8 +71,7 @@ void console_free(struct console *console)
 	console_close_questions(console);
 	console_close_page(console);
 	console_lend_nothing(console);
-	prompt_free(console->commands);
-	prompt_free(console->searches);
+	prompt_free(console->prompt);
 	for (i = 0; i < LAYOUT_PANES; i++) {
 		pane_fini(console->panes[i]);
 		console->panes[i]->ops->free(console->panes[i]);
@@ -89,7 +88,8 @@ void console_free(struct console *console)
 
 struct pane *console_pane(const struct console *console)
 {
-	return console->panes[console->focus == FOCUS_FINDING ? console->last_pane : console->focus];
+	return console
+		->panes[console->focus == FOCUS_FINDING ? console->last_pane : console->focus];
 }
 
 bool console_is_connecting(const struct console *console)
@@ -125,8 +125,8 @@ void console_set_keys(struct console *console, const struct key_set *keys)
 	console->keys = *keys;
 }
 
-void console_set_link(struct console *console, enum console_link link, int64_t since,
-	int64_t retry_at)
+void console_set_link(
+	struct console *console, enum console_link link, int64_t since, int64_t retry_at)
 {
 	console->link = link;
 	console->link_since = since;
@@ -138,7 +138,8 @@ static char *console_clean_opt(const char *text)
 	return text ? format_one_line(text) : NULL;
 }
 
-void console_set_checklist(struct console *console, const struct console_check_step *steps, size_t n)
+void console_set_checklist(
+	struct console *console, const struct console_check_step *steps, size_t n)
 {
 	struct console_steps fresh = { mem_calloc(n, sizeof(*steps)), n };
 	size_t i;
@@ -177,8 +178,8 @@ void console_set_snapshot(struct console *console, const struct db_snapshot *sna
 	console_refresh_page(console, console->panes[PANE_ACTIVITY]);
 }
 
-void console_set_graph(struct console *console, const struct migration_graph *graph,
-	const char *error)
+void console_set_graph(
+	struct console *console, const struct migration_graph *graph, const char *error)
 {
 	pane_revisions_set(console->panes[PANE_REVISIONS], graph, error);
 	console_refresh_page(console, console->panes[PANE_REVISIONS]);
@@ -198,8 +199,8 @@ const struct finding *console_finding(const struct console *console)
 	return &console->findings->items[console->finding];
 }
 
-void console_set_logs(struct console *console, struct log_ring *ring, const char *name,
-	const char *state)
+void console_set_logs(
+	struct console *console, struct log_ring *ring, const char *name, const char *state)
 {
 	pane_logs_set(console->panes[PANE_LOGS], ring, name, state);
 }
@@ -234,10 +235,8 @@ void console_say(struct console *console, enum console_severity severity, const 
 static void console_begin_question(struct console *console)
 {
 	console_close_questions(console);
-	if (console->line == LINE_COMMAND)
-		prompt_close(console->commands);
-	else if (console->line != LINE_NONE)
-		prompt_close(console->searches);
+	if (console->line != LINE_NONE)
+		prompt_close(console->prompt);
 	console->line = LINE_NONE;
 	console_set_message(console, CONSOLE_INFO, NULL);
 }
@@ -248,8 +247,8 @@ void console_confirm(struct console *console, const struct confirm_request *requ
 	console->confirm = confirm_new(request);
 }
 
-void console_ask(struct console *console, int id, const char *title, const char *question,
-	bool secret)
+void console_ask(
+	struct console *console, int id, const char *title, const char *question, bool secret)
 {
 	console_begin_question(console);
 	console->ask = ask_new(id, title, question, secret);
@@ -274,8 +273,8 @@ void console_close_page(struct console *console)
 	console->page_of = NULL;
 }
 
-void console_open_page_take(struct console *console, const char *title, struct lines *lines,
-	struct pane *of)
+void console_open_page_take(
+	struct console *console, const char *title, struct lines *lines, struct pane *of)
 {
 	console_close_page(console);
 	console->page.title = format_one_line(title);

@@ -40,8 +40,8 @@ static void finding_action(const struct console *console, struct buf *out)
 	format_runbook_title(out, finding->runbook);
 }
 
-static void finding_wrap(const struct finding *finding, const char *count, int cols,
-	struct lines *rows)
+static void finding_wrap(
+	const struct finding *finding, const char *count, int cols, struct lines *rows)
 {
 	char *text = mem_printf("%s%s", finding->text, count);
 	struct lines lines;
@@ -96,8 +96,8 @@ int finding_rows(const struct console *console, int cols)
 	return n < FINDING_ROWS_MAX ? n : FINDING_ROWS_MAX;
 }
 
-static void finding_draw_none(const struct console *console, struct cells *cells,
-	struct cells_rect rect)
+static void finding_draw_none(
+	const struct console *console, struct cells *cells, struct cells_rect rect)
 {
 	if (!console->snapshot)
 		cells_put_fit(cells, rect, 0, 1, rect.cols - 1, THEME_DIM,
@@ -109,8 +109,8 @@ static void finding_draw_none(const struct console *console, struct cells *cells
 			"✓ Nothing wrong was found.");
 }
 
-static void finding_draw_action(const struct lines *rows, const char *action, struct cells *cells,
-	struct cells_rect rect)
+static void finding_draw_action(
+	const struct lines *rows, const char *action, struct cells *cells, struct cells_rect rect)
 {
 	int row = (int)rows->n - 1, col = (int)utf8_columns(rows->items[rows->n - 1].text) + 5;
 
@@ -173,16 +173,16 @@ static void draw_pane_title(struct console *console, int number, struct cells *c
 	if (info.len && room > 8) {
 		col += 3;
 		col = cells_put(cells, rect, 0, col, style, " ");
-		col = cells_put_fit(cells, rect, 0, col, width < room ? width : room, style,
-			buf_str(&info));
+		col = cells_put_fit(
+			cells, rect, 0, col, width < room ? width : room, style, buf_str(&info));
 		cells_put(cells, rect, 0, col, style, " ");
 	}
 	buf_fini(&info);
 }
 
 /* Where only one pane shows: the others, in the lower border. */
-static void draw_other_panes(struct console *console, int shown, struct cells *cells,
-	struct cells_rect rect)
+static void draw_other_panes(
+	struct console *console, int shown, struct cells *cells, struct cells_rect rect)
 {
 	struct buf text = BUF_INIT;
 	int i;
@@ -210,7 +210,8 @@ static void draw_panes(struct console *console, const struct layout *layout, str
 		draw_pane_title(console, i, cells, layout->panes[i], i == focused);
 		if (layout->single)
 			draw_other_panes(console, i, cells, layout->panes[i]);
-		pane_draw(console->panes[i], cells, cells_rect_inside(layout->panes[i]), i == focused);
+		pane_draw(console->panes[i], cells, cells_rect_inside(layout->panes[i]),
+			i == focused);
 	}
 	if (console->link == CONSOLE_LOST)
 		cells_overlay(cells, layout->body, THEME_STALE);
@@ -231,12 +232,13 @@ static const struct {
 /* Appends the wrapped rows of one step. */
 static void draw_checklist_step(const struct console_check_step *step, int cols, struct lines *rows)
 {
-	char *text = mem_printf("%s%s%s", step->text, step->detail ? ": " : "",
-		step->detail ? step->detail : "");
+	char *text = mem_printf(
+		"%s%s%s", step->text, step->detail ? ": " : "", step->detail ? step->detail : "");
 	struct lines lines;
 
 	lines_init(&lines);
-	lines_add_fact(&lines, check_looks[step->state].style, 4, check_looks[step->state].sign, text);
+	lines_add_fact(
+		&lines, check_looks[step->state].style, 4, check_looks[step->state].sign, text);
 	if (step->state == CONSOLE_CHECK_FAILED && step->remedy)
 		lines_add_fact(&lines, THEME_TEXT, 4, "", step->remedy);
 	lines_wrap(&lines, cols, rows);
@@ -244,8 +246,8 @@ static void draw_checklist_step(const struct console_check_step *step, int cols,
 	free(text);
 }
 
-static void draw_checklist_retry(const struct console *console, const struct console_now *now,
-	int cols, struct lines *rows)
+static void draw_checklist_retry(
+	const struct console *console, const struct console_now *now, int cols, struct lines *rows)
 {
 	double retry = (double)(console->retry_at - now->monotonic) / (double)CLOCK_NS_PER_S;
 	struct lines lines;
@@ -278,7 +280,11 @@ static void draw_checklist(const struct console *console, struct cells *cells,
 		draw_checklist_retry(console, now, cols, &rows);
 	inside = dialog_draw_box(cells, body, (int)rows.n, cols, "Connecting", "");
 	/* Where not all has room, what failed matters most. */
-	lines_draw(&rows, cells, inside, (int)rows.n > inside.rows ? top : 0);
+	if ((int)rows.n <= inside.rows)
+		top = 0;
+	lines_draw(&rows, cells, inside, top);
+	if (rows.n > top + (size_t)inside.rows)
+		cells_put(cells, inside, inside.rows - 1, inside.cols - 1, THEME_DIM, "…");
 	lines_fini(&rows);
 }
 
@@ -286,7 +292,8 @@ static void draw_checklist(const struct console *console, struct cells *cells,
 
 static void draw_message(const struct console *console, struct cells *cells, int rows_max)
 {
-	static const unsigned styles[] = { THEME_MESSAGE, THEME_MESSAGE_WARNING, THEME_MESSAGE_ERROR };
+	static const unsigned styles[] = { THEME_MESSAGE, THEME_MESSAGE_WARNING,
+		THEME_MESSAGE_ERROR };
 	struct cells_rect rect = { 0, 0, 0, cells->cols };
 	struct lines lines, rows;
 
@@ -301,7 +308,8 @@ static void draw_message(const struct console *console, struct cells *cells, int
 	rect.cols -= 2;
 	lines_draw(&rows, cells, rect, 0);
 	if ((int)rows.n > rect.rows)
-		cells_put(cells, rect, rect.rows - 1, rect.cols - 1, styles[console->severity], "…");
+		cells_put(
+			cells, rect, rect.rows - 1, rect.cols - 1, styles[console->severity], "…");
 	lines_fini(&rows);
 	lines_fini(&lines);
 }
@@ -309,18 +317,18 @@ static void draw_message(const struct console *console, struct cells *cells, int
 static void draw_bottom(struct console *console, const struct layout *layout, struct cells *cells)
 {
 	struct cells_rect rect = layout->bottom;
-	struct prompt *prompt;
 	int rows;
 
-	if (console->line != LINE_NONE && (prompt = console_prompt(console, console->line))) {
-		rows = prompt_rows(prompt);
+	if (console->line != LINE_NONE) {
+		rows = prompt_rows(console->prompt);
 		rect = (struct cells_rect){ cells->rows - rows, 0, rows, cells->cols };
 		cells_fill(cells, rect, THEME_HINT_TEXT);
-		prompt_draw(prompt, cells, rect);
+		prompt_draw(console->prompt, cells, rect);
 	} else if (console->message) {
 		draw_message(console, cells, cells->rows < 24 ? 3 : MESSAGE_ROWS_MAX);
 	} else if (console->page_open || console_is_asking(console)) {
-		cells_fill(cells, rect, THEME_HINT_TEXT); /* their keys stand in their own borders */
+		cells_fill(
+			cells, rect, THEME_HINT_TEXT); /* their keys stand in their own borders */
 	} else {
 		hints_draw(console, cells, rect);
 	}
@@ -352,9 +360,10 @@ static void draw_too_small(struct cells *cells)
 
 	lines_init(&lines);
 	lines_init(&rows);
-	lines_printf(&lines, THEME_TEXT, "This screen has %d columns and %d rows; pgoncall needs %d by "
-		"%d. Make it larger; nothing is lost.", cells->cols, cells->rows, LAYOUT_MIN_COLS,
-		LAYOUT_MIN_ROWS);
+	lines_printf(&lines, THEME_TEXT,
+		"This screen has %d columns and %d rows; pgoncall needs %d by "
+		"%d. Make it larger; nothing is lost.",
+		cells->cols, cells->rows, LAYOUT_MIN_COLS, LAYOUT_MIN_ROWS);
 	if (cells->cols > 0)
 		lines_wrap(&lines, cells->cols, &rows);
 	lines_draw(&rows, cells, whole, 0);
@@ -364,9 +373,11 @@ static void draw_too_small(struct cells *cells)
 
 void console_draw(struct console *console, struct cells *cells, const struct console_now *now)
 {
-	struct layout_input input = { .rows = cells->rows, .cols = cells->cols,
+	struct layout_input input = { .rows = cells->rows,
+		.cols = cells->cols,
 		.finding_rows = finding_rows(console, cells->cols),
-		.revisions = console->panes[PANE_REVISIONS]->ops->count(console->panes[PANE_REVISIONS]),
+		.revisions =
+			console->panes[PANE_REVISIONS]->ops->count(console->panes[PANE_REVISIONS]),
 		.focus = console->focus == FOCUS_FINDING ? console->last_pane : console->focus,
 		.zoomed = console->zoomed };
 	struct layout layout;

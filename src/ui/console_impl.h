@@ -30,22 +30,22 @@ struct console {
 	struct prompt_options prompt_options;
 	char *history_path, *editrc;
 
-	struct console_facts facts;           /* texts owned */
+	struct console_facts facts; /* texts owned */
 	enum console_link link;
 	int64_t link_since, retry_at;
 	struct console_steps steps;
-	const struct db_snapshot *snapshot;   /* borrowed */
-	const struct findings *findings;      /* borrowed */
+	const struct db_snapshot *snapshot; /* borrowed */
+	const struct findings *findings;    /* borrowed */
 
 	struct pane *panes[LAYOUT_PANES];
-	int focus;                            /* a pane, or FOCUS_FINDING */
-	int last_pane;                        /* the pane focused last */
+	int focus;     /* a pane, or FOCUS_FINDING */
+	int last_pane; /* the pane focused last */
 	bool zoomed;
-	size_t finding;                       /* the one shown */
+	size_t finding; /* the one shown */
 
-	char *message;                        /* NULL: none; sanitised */
+	char *message; /* NULL: none; sanitised */
 	enum console_severity severity;
-	bool quit_asked;                      /* q was pressed while busy, and said so */
+	bool quit_asked; /* q was pressed while busy, and said so */
 
 	/* Questions and pages, topmost first; NULL or closed: not there. */
 	struct confirm *confirm;
@@ -53,14 +53,15 @@ struct console {
 	struct pick *pick;
 	bool page_open;
 	struct page page;
-	struct pane *page_of;                 /* whose row the page is about; NULL: nobody's */
+	struct pane *page_of; /* whose row the page is about; NULL: nobody's */
 
 	enum console_line line;
-	struct prompt *commands, *searches;   /* made when first used */
+	bool pasting;          /* keys come from a paste */
+	struct prompt *prompt; /* made when first used; NULL: not yet */
 
 	/* What the last intent lent out. */
 	struct buf text;
-	bool text_secret;                     /* wiped before it is used again */
+	bool text_secret; /* wiped before it is used again */
 	struct console_session *sessions;
 	size_t n_sessions;
 };
@@ -79,10 +80,8 @@ const struct finding *console_finding(const struct console *console);
 void console_lend_nothing(struct console *console);
 void console_close_page(struct console *console);
 /* Opens a page; lines are taken. */
-void console_open_page_take(struct console *console, const char *title, struct lines *lines,
-	struct pane *of);
-/* The prompt the line is edited with, made on first use; NULL: it cannot be (said to the operator). */
-struct prompt *console_prompt(struct console *console, enum console_line line);
+void console_open_page_take(
+	struct console *console, const char *title, struct lines *lines, struct pane *of);
 /* All bindings that are on, as a page: of this context first. */
 void console_help(const struct console *console, struct lines *out);
 

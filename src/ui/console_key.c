@@ -10,6 +10,7 @@
 
 #include <pgoncall/base/mem.h>
 #include <pgoncall/base/str.h>
+#include <pgoncall/base/utf8.h>
 #include <pgoncall/ui/format.h>
 #include <pgoncall/ui/pane_activity.h>
 #include <pgoncall/ui/theme.h>
@@ -50,8 +51,8 @@ void console_lend_nothing(struct console *console)
 	buf_clear(&console->text);
 }
 
-static struct console_intent console_intent_text(struct console *console,
-	enum console_intent_kind kind, const char *text)
+static struct console_intent console_intent_text(
+	struct console *console, enum console_intent_kind kind, const char *text)
 {
 	buf_add_str(&console->text, text);
 	return (struct console_intent){ .kind = kind, .text = buf_str(&console->text) };
@@ -61,8 +62,8 @@ static void console_lend_session(struct console *console, const struct db_sessio
 {
 	struct console_session *lent;
 
-	console->sessions = mem_realloc(console->sessions, console->n_sessions + 1,
-		sizeof(*console->sessions));
+	console->sessions =
+		mem_realloc(console->sessions, console->n_sessions + 1, sizeof(*console->sessions));
 	lent = &console->sessions[console->n_sessions++];
 	lent->pid = session->pid;
 	lent->backend_start = mem_strdup(session->backend_start);
@@ -72,8 +73,8 @@ static void console_lend_session(struct console *console, const struct db_sessio
 }
 
 /* The tagged sessions, or else the selected one. */
-static struct console_intent console_on_sessions(struct console *console,
-	enum console_intent_kind kind)
+static struct console_intent console_on_sessions(
+	struct console *console, enum console_intent_kind kind)
 {
 	struct pane *pane = console->panes[PANE_ACTIVITY];
 	const struct db_session *session;
@@ -88,14 +89,17 @@ static struct console_intent console_on_sessions(struct console *console,
 		gone = pane_activity_adopt(pane);
 		session = pane_activity_selected(pane);
 		if (session && gone)
-			console_say(console, CONSOLE_WARNING, "Session %d is not there any more. %d is "
-				"selected now; press the key again to mean it.", gone, session->pid);
+			console_say(console, CONSOLE_WARNING,
+				"Session %d is not there any more. %d is "
+				"selected now; press the key again to mean it.",
+				gone, session->pid);
 		else
 			console_say(console, CONSOLE_INFO, "There is no session to act on.");
 		return intent_none;
 	}
-	return (struct console_intent){ .kind = kind, .sessions = console->sessions,
-		.n_sessions = console->n_sessions };
+	return (struct console_intent){
+		.kind = kind, .sessions = console->sessions, .n_sessions = console->n_sessions
+	};
 }
 
 /* --- questions ------------------------------------------------------------------------------- */
@@ -170,28 +174,18 @@ struct console_intent console_expire(struct console *console)
 
 /* --- the line at the bottom ------------------------------------------------------------------ */
 
-struct prompt *console_prompt(struct console *console, enum console_line line)
-{
-	struct prompt **slot = line == LINE_COMMAND ? &console->commands : &console->searches;
-	static const struct prompt_options searches;
-	struct err err = { 0 };
-
-	if (*slot)
-		return *slot;
-	if (prompt_new(slot, line == LINE_COMMAND ? &console->prompt_options : &searches, &err) < 0)
-		console_set_message(console, CONSOLE_ERROR, err.text);
-	return *slot;
-}
-
 static void console_open_line(struct console *console, enum console_line line)
 {
 	static const char *const labels[] = { "", ":", "/", "&" };
-	struct prompt *prompt = console_prompt(console, line);
+	struct err err = { 0 };
 
-	if (!prompt)
+	if (!console->prompt && prompt_new(&console->prompt, &console->prompt_options, &err) < 0) {
+		console_set_message(console, CONSOLE_ERROR, err.text);
 		return;
+	}
 	console->line = line;
-	prompt_open(prompt, labels[line]);
+	prompt_open(console->prompt, line == LINE_COMMAND ? PROMPT_COMMAND : PROMPT_SEARCH,
+		labels[line]);
 }
 
 static void console_search(struct console *console, int direction, bool from_here)
@@ -210,9 +204,8 @@ static void console_search(struct console *console, int direction, bool from_her
 static struct console_intent console_key_line(struct console *console, uint32_t key)
 {
 	enum console_line line = console->line;
-	struct prompt *prompt = console_prompt(console, line);
-	enum prompt_status status = prompt_feed(prompt, key);
-	const char *text = prompt_line(prompt);
+	enum prompt_status status = prompt_feed(console->prompt, key);
+	const char *text = prompt_line(console->prompt);
 
 	if (status == PROMPT_EDITING)
 		return intent_none;
@@ -285,7 +278,8 @@ static void console_show_findings(struct console *console)
 	lines_init(&lines);
 	for (i = 0; findings && i < findings->n; i++) {
 		lines_add_fact(&lines, THEME_TEXT, 10,
-			finding_severity_name(findings->items[i].severity), findings->items[i].text);
+			finding_severity_name(findings->items[i].severity),
+			findings->items[i].text);
 		if (*findings->items[i].runbook)
 			console_add_runbook(&lines, findings->items[i].runbook);
 		lines_add_blank(&lines);
@@ -352,7 +346,8 @@ static struct console_intent console_quit(struct console *console)
 		return intent_none;
 	if (console->facts.busy && !console->quit_asked) {
 		console->quit_asked = true;
-		console_say(console, CONSOLE_WARNING, "Something is still running. q once more leaves "
+		console_say(console, CONSOLE_WARNING,
+			"Something is still running. q once more leaves "
 			"it to end by itself; Ctrl-C interrupts it.");
 		return intent_none;
 	}
@@ -439,7 +434,8 @@ static struct console_intent console_interrupt(struct console *console)
 {
 	if (!console->facts.busy && !console_back(console))
 		console_say(console, CONSOLE_INFO, "Nothing is running. q quits.");
-	return console->facts.busy ? (struct console_intent){ .kind = INTENT_INTERRUPT } : intent_none;
+	return console->facts.busy ? (struct console_intent){ .kind = INTENT_INTERRUPT }
+				   : intent_none;
 }
 
 static struct console_intent console_command(struct console *console, enum key_command command)
@@ -469,7 +465,8 @@ static struct console_intent console_command(struct console *console, enum key_c
 	}
 	if (console->focus == FOCUS_FINDING && command >= CMD_UP && command <= CMD_PAGE_DOWN)
 		console_move_finding(console, command);
-	else if (!console_command_ours(console, command) && !pane_move(console_pane(console), command))
+	else if (!console_command_ours(console, command) &&
+		 !pane_move(console_pane(console), command))
 		console_pane(console)->ops->command(console_pane(console), command, &message);
 	if (message)
 		console_set_message(console, CONSOLE_INFO, message);
@@ -509,11 +506,29 @@ static struct console_intent console_key_one(struct console *console, uint32_t k
 	return console_command(console, keys_find(&console->keys, console_context(console), key));
 }
 
+/* What is pasted is text for a line that is being typed, never a key: no Enter, no command, and no
+ * answer to a confirmation, which is to be typed. */
+static void console_paste(struct console *console, uint32_t key)
+{
+	if (key >= KEY_CODE_UP || utf8_width(key) < 0)
+		return;
+	if (console->ask)
+		ask_key(console->ask, key);
+	else if (console->line != LINE_NONE && !console_is_asking(console))
+		prompt_feed(console->prompt, key);
+}
+
 struct console_intent console_key(struct console *console, uint32_t key)
 {
 	struct console_intent intent;
 
 	console_lend_nothing(console);
+	if (key == KEY_CODE_PASTE_BEGIN || key == KEY_CODE_PASTE_END)
+		console->pasting = key == KEY_CODE_PASTE_BEGIN;
+	else if (console->pasting)
+		console_paste(console, key);
+	if (console->pasting || key == KEY_CODE_PASTE_END)
+		return intent_none;
 	console_set_message(console, CONSOLE_INFO, NULL);
 	if (console->line != LINE_NONE && !console_is_asking(console))
 		return console_key_line(console, key);

@@ -17,19 +17,19 @@
 
 enum dialog_verdict { DIALOG_OPEN, DIALOG_YES, DIALOG_NO };
 
-/* Clears a box for `rows` rows and `cols` columns of content in the middle of rect, as large as fits;
- * returns the rectangle of the content. */
+/* Clears a box for `rows` rows and `cols` columns of content in the middle of rect, as large as
+ * fits; returns the rectangle of the content. */
 struct cells_rect dialog_draw_box(struct cells *cells, struct cells_rect rect, int rows, int cols,
 	const char *title, const char *hint);
 
 /* --- a page ---------------------------------------------------------------------------------- */
 
 struct page {
-	char *title;          /* owned */
+	char *title; /* owned */
 	struct lines lines;
-	size_t top, rows;     /* of the wrapped lines; rows: how many there were when last drawn */
+	size_t top, rows; /* of the wrapped lines; rows: how many there were when last drawn */
 	size_t shown;
-	bool gone;            /* what it is about is not there any more */
+	bool gone; /* what it is about is not there any more */
 };
 
 void page_init(struct page *page);

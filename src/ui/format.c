@@ -45,7 +45,8 @@ void format_plural(struct buf *out, unsigned long long count, const char *one, c
 {
 	char number[40];
 
-	buf_printf(out, "%s %s", format_count(count, number, sizeof(number)), count == 1 ? one : many);
+	buf_printf(
+		out, "%s %s", format_count(count, number, sizeof(number)), count == 1 ? one : many);
 }
 
 const char *format_state(const struct db_session *session)

@@ -12,8 +12,8 @@
 #define HINTS_GAP      2
 #define HELP_NAME_COLS 14
 
-static bool hints_shows(const struct console *console, const struct key_binding *binding,
-	enum key_context context)
+static bool hints_shows(
+	const struct console *console, const struct key_binding *binding, enum key_context context)
 {
 	if (!binding->hint || binding->context != context || !console->keys.on[binding->command])
 		return false;
@@ -37,7 +37,8 @@ static int hints_put(const struct console *console, struct cells *cells, struct 
 
 	keys_name(binding->key, name, sizeof(name));
 	col = cells_put(cells, rect, 0, col, off ? THEME_HINT_OFF : THEME_HINT_KEY, name);
-	col = cells_put(cells, rect, 0, col + 1, off ? THEME_HINT_OFF : THEME_HINT_TEXT, binding->hint);
+	col = cells_put(
+		cells, rect, 0, col + 1, off ? THEME_HINT_OFF : THEME_HINT_TEXT, binding->hint);
 	return col + HINTS_GAP;
 }
 

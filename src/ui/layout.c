@@ -1,12 +1,12 @@
 /*
- * The layout: side by side from 100 columns on, stacked from 80 by 24 on, below that one pane.
+ * The layout: side by side from 110 columns on, stacked from 80 by 24 on, below that one pane.
  * Neighbours share the border between them, so rectangles overlap by one row or column.
  */
 #include "layout.h"
 
 #include <string.h>
 
-#define LAYOUT_WIDE_COLS  100
+#define LAYOUT_WIDE_COLS  110
 #define LAYOUT_STACK_COLS 80
 #define LAYOUT_STACK_ROWS 24
 
@@ -25,8 +25,8 @@ static void layout_wide(struct layout *layout, const struct layout_input *input)
 	int left = layout_clamp(input->cols * 3 / 8, 40, 64);
 
 	layout->panes[REVISIONS] = (struct cells_rect){ body.row, 0, top + 1, left };
-	layout->panes[ACTIVITY] = (struct cells_rect){ body.row, left - 1, top + 1,
-		body.cols - left + 1 };
+	layout->panes[ACTIVITY] =
+		(struct cells_rect){ body.row, left - 1, top + 1, body.cols - left + 1 };
 	layout->panes[LOGS] = (struct cells_rect){ body.row + top, 0, body.rows - top, body.cols };
 }
 
@@ -41,10 +41,10 @@ static void layout_stack(struct layout *layout, const struct layout_input *input
 	int activity = inner - revisions - logs;
 
 	layout->panes[REVISIONS] = (struct cells_rect){ body.row, 0, revisions + 2, body.cols };
-	layout->panes[ACTIVITY] = (struct cells_rect){ body.row + revisions + 1, 0, activity + 2,
-		body.cols };
-	layout->panes[LOGS] = (struct cells_rect){ body.row + revisions + activity + 2, 0, logs + 2,
-		body.cols };
+	layout->panes[ACTIVITY] =
+		(struct cells_rect){ body.row + revisions + 1, 0, activity + 2, body.cols };
+	layout->panes[LOGS] =
+		(struct cells_rect){ body.row + revisions + activity + 2, 0, logs + 2, body.cols };
 }
 
 void layout_compute(struct layout *layout, const struct layout_input *input)
@@ -59,9 +59,10 @@ void layout_compute(struct layout *layout, const struct layout_input *input)
 	layout->title = (struct cells_rect){ 0, 0, 1, input->cols };
 	layout->finding = (struct cells_rect){ 1, 0, finding, input->cols };
 	layout->bottom = (struct cells_rect){ input->rows - 1, 0, 1, input->cols };
-	layout->body = (struct cells_rect){ 1 + finding, 0, input->rows - 2 - finding, input->cols };
-	layout->single = input->zoomed || input->cols < LAYOUT_STACK_COLS ||
-			 input->rows < LAYOUT_STACK_ROWS;
+	layout->body =
+		(struct cells_rect){ 1 + finding, 0, input->rows - 2 - finding, input->cols };
+	layout->single =
+		input->zoomed || input->cols < LAYOUT_STACK_COLS || input->rows < LAYOUT_STACK_ROWS;
 	if (layout->single)
 		layout->panes[input->focus] = layout->body;
 	else if (input->cols >= LAYOUT_WIDE_COLS)

@@ -15,18 +15,19 @@
 
 struct layout_input {
 	int rows, cols;
-	int finding_rows;  /* the line of findings would like this many */
-	size_t revisions;  /* rows the first pane has to show */
-	int focus;         /* pane 0 to LAYOUT_PANES - 1: the one shown where only one can be */
+	int finding_rows; /* the line of findings would like this many */
+	size_t revisions; /* rows the first pane has to show */
+	int focus;        /* pane 0 to LAYOUT_PANES - 1: the one shown where only one can be */
 	bool zoomed;
 };
 
 struct layout {
 	bool too_small;
-	bool single;       /* one pane at a time for want of room, or by z */
+	bool single; /* one pane at a time for want of room, or by z */
 	struct cells_rect title, finding, bottom;
-	struct cells_rect panes[LAYOUT_PANES]; /* with borders, which they share; empty: not shown */
-	struct cells_rect body;                /* all panes together; dialogs stand in its middle */
+	struct cells_rect
+		panes[LAYOUT_PANES]; /* with borders, which they share; empty: not shown */
+	struct cells_rect body;      /* all panes together; dialogs stand in its middle */
 };
 
 void layout_compute(struct layout *layout, const struct layout_input *input);

@@ -76,8 +76,8 @@ void lines_printf(struct lines *lines, unsigned style, const char *fmt, ...)
 	buf_fini(&text);
 }
 
-void lines_add_fact(struct lines *lines, unsigned style, int width, const char *name,
-	const char *value)
+void lines_add_fact(
+	struct lines *lines, unsigned style, int width, const char *name, const char *value)
 {
 	char *clean = utf8_sanitised_dup(name, UTF8_ONE_LINE);
 	int pad = width - (int)utf8_columns(clean);

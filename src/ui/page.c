@@ -30,8 +30,8 @@ struct cells_rect dialog_draw_box(struct cells *cells, struct cells_rect rect, i
 		int col = cells_put(cells, box, 0, 2, THEME_DIALOG_TITLE, " ");
 		int room = inside.cols - 3, width = (int)utf8_columns(title);
 
-		col = cells_put_fit(cells, box, 0, col, width < room ? width : room,
-			THEME_DIALOG_TITLE, title);
+		col = cells_put_fit(
+			cells, box, 0, col, width < room ? width : room, THEME_DIALOG_TITLE, title);
 		cells_put(cells, box, 0, col, THEME_DIALOG_TITLE, " ");
 	}
 	if (*hint && inside.cols > 4) {
@@ -112,16 +112,16 @@ void page_draw(struct page *page, struct cells *cells, struct cells_rect rect)
 	lines_init(&rows);
 	lines_wrap(&page->lines, cols > 1 ? cols : 1, &rows);
 	page->rows = rows.n;
-	page->shown = (int)rows.n > rect.rows - 2 ? (size_t)(rect.rows > 2 ? rect.rows - 2 : 0)
-						  : rows.n;
+	page->shown =
+		(int)rows.n > rect.rows - 2 ? (size_t)(rect.rows > 2 ? rect.rows - 2 : 0) : rows.n;
 	page_scroll_to(page, page->top);
 	if (page->rows > page->shown)
 		snprintf(hint, sizeof(hint), "%s Esc: back  %zu to %zu of %zu rows, j k ", gone,
 			page->top + 1, page->top + page->shown, page->rows);
 	else
 		snprintf(hint, sizeof(hint), "%s Esc: back ", gone);
-	inside = dialog_draw_box(cells, rect, (int)page->shown, cols, page->title ? page->title : "",
-		hint);
+	inside = dialog_draw_box(
+		cells, rect, (int)page->shown, cols, page->title ? page->title : "", hint);
 	lines_draw(&rows, cells, inside, page->top);
 	lines_fini(&rows);
 }

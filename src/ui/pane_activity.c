@@ -60,8 +60,8 @@ static void activity_note(struct pane_session_id *id, const struct db_session *s
 	id->gid = mem_strdup(session->gid);
 }
 
-static const struct db_session *activity_find(const struct db_snapshot *snapshot,
-	const struct pane_session_id *id)
+static const struct db_session *activity_find(
+	const struct db_snapshot *snapshot, const struct pane_session_id *id)
 {
 	size_t i;
 
@@ -149,8 +149,8 @@ static void activity_row_text(const struct db_session *session, struct buf *out)
 			session->waits_for.relation);
 	if (session->is_root)
 		buf_printf(out, " blocks %zu", session->n_behind);
-	buf_printf(out, " %s %s",
-		clock_format_age(format_session_age(session), age, sizeof(age)), query);
+	buf_printf(out, " %s %s", clock_format_age(format_session_age(session), age, sizeof(age)),
+		query);
 	free(clean);
 	free(names);
 	free(query);

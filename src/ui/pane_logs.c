@@ -24,14 +24,14 @@ struct logs_index {
 
 struct pane_logs {
 	struct pane pane;
-	const struct log_ring *ring;  /* borrowed */
+	const struct log_ring *ring; /* borrowed */
 	char *name, *state;
-	bool paused;                  /* does not follow */
+	bool paused; /* does not follow */
 	bool no_times;
-	uint64_t selected;            /* number of the selected line; 0: none yet */
-	uint64_t seen;                /* the newest line when following stopped */
-	uint64_t indexed;             /* the next line to look at for the two lists below */
-	struct logs_index matches;    /* lines that pass the filter, while there is one */
+	uint64_t selected;         /* number of the selected line; 0: none yet */
+	uint64_t seen;             /* the newest line when following stopped */
+	uint64_t indexed;          /* the next line to look at for the two lists below */
+	struct logs_index matches; /* lines that pass the filter, while there is one */
 	struct logs_index errors;
 };
 
@@ -101,8 +101,8 @@ static size_t logs_count(const struct pane *pane)
 
 	if (!self->ring)
 		return 0;
-	return logs_markers(self) + (pane->filter ? index_count(&self->matches)
-						  : log_ring_count(self->ring));
+	return logs_markers(self) +
+	       (pane->filter ? index_count(&self->matches) : log_ring_count(self->ring));
 }
 
 /* The number of the line in a row; 0 for the marker. */
@@ -203,8 +203,8 @@ static void logs_refilter(struct pane *pane)
 	pane_logs_changed(pane);
 }
 
-void pane_logs_set(struct pane *pane, const struct log_ring *ring, const char *name,
-	const char *state)
+void pane_logs_set(
+	struct pane *pane, const struct log_ring *ring, const char *name, const char *state)
 {
 	struct pane_logs *self = logs_of(pane);
 
@@ -254,7 +254,8 @@ static void logs_title(struct pane *pane, struct buf *out)
 	buf_printf(out, "%s %s", self->name,
 		self->paused && strcmp(self->state, "following") == 0 ? "paused" : self->state);
 	if (self->paused && newest > self->seen)
-		buf_printf(out, " · +%s new", format_count(newest - self->seen, number, sizeof(number)));
+		buf_printf(out, " · +%s new",
+			format_count(newest - self->seen, number, sizeof(number)));
 	if (index_count(&self->errors)) {
 		buf_add_str(out, " · ");
 		format_plural(out, index_count(&self->errors), "error", "errors");
@@ -287,8 +288,8 @@ static uint8_t logs_attrs(const struct log_attr *attr)
 }
 
 /* Puts the line's text span by span into rect, `shift` columns of it beyond the left edge. */
-static void logs_draw_spans(const struct log_line *line, struct cells *cells, struct cells_rect rect,
-	int shift, unsigned style)
+static void logs_draw_spans(const struct log_line *line, struct cells *cells,
+	struct cells_rect rect, int shift, unsigned style)
 {
 	const struct log_span *span = line->spans, *last = line->spans + line->n_spans;
 	int col = -shift, from;
@@ -324,7 +325,8 @@ static void logs_row(struct pane *pane, size_t i, struct cells *cells, struct ce
 
 	if (!line) {
 		cells_fill(cells, rect, THEME_LOG_MARKER);
-		cells_printf(cells, rect, 0, 1, THEME_LOG_MARKER, "%s older lines are no longer kept",
+		cells_printf(cells, rect, 0, 1, THEME_LOG_MARKER,
+			"%s older lines are no longer kept",
 			format_count(log_ring_dropped(self->ring), number, sizeof(number)));
 		return;
 	}
@@ -392,10 +394,12 @@ static bool logs_details(struct pane *pane, bool again, struct buf *title, struc
 	/* The page of a line stays as it is when the line is dropped. */
 	if (again || !logs_count(pane) || !(line = logs_line(self, pane->selected)))
 		return again;
-	buf_printf(title, "%s %s", self->name, clock_format_time(line->time_ns, time, sizeof(time)));
-	lines_add_fact(out, THEME_TEXT, 9, "time", clock_format_rfc3339(line->time_ns, time,
-		sizeof(time)));
-	lines_add_fact(out, THEME_TEXT, 9, "stream", line->stream == LOG_STDERR ? "stderr" : "stdout");
+	buf_printf(
+		title, "%s %s", self->name, clock_format_time(line->time_ns, time, sizeof(time)));
+	lines_add_fact(out, THEME_TEXT, 9, "time",
+		clock_format_rfc3339(line->time_ns, time, sizeof(time)));
+	lines_add_fact(
+		out, THEME_TEXT, 9, "stream", line->stream == LOG_STDERR ? "stderr" : "stdout");
 	if (line->level != LOG_LEVEL_UNKNOWN)
 		lines_add_fact(out, THEME_TEXT, 9, "level", log_level_name(line->level));
 	lines_add_blank(out);

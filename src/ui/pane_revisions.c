@@ -13,9 +13,9 @@
 #include <pgoncall/ui/format.h>
 #include <pgoncall/ui/theme.h>
 
-#define LANES_COLS_MAX  16
-#define MESSAGE_COLS    12 /* fewer columns than this are not worth a message */
-#define FACT_COLS       13
+#define LANES_COLS_MAX 16
+#define MESSAGE_COLS   12 /* fewer columns than this are not worth a message */
+#define FACT_COLS      13
 
 /* A revision of the graph, or (unknown) a version row that no file knows. */
 struct revision_row {
@@ -27,12 +27,12 @@ struct pane_revisions {
 	struct pane pane;
 	const struct migration_graph *graph; /* borrowed */
 	struct migration_lanes *lanes;
-	char *error;                         /* NULL: none */
-	struct revision_row *rows;           /* those that pass the filter */
+	char *error;               /* NULL: none */
+	struct revision_row *rows; /* those that pass the filter */
 	size_t n;
 	size_t id_cols;
 	bool no_lanes;
-	char *selected, *detailed;           /* ids */
+	char *selected, *detailed; /* ids */
 };
 
 static struct pane_revisions *revisions_of(const struct pane *pane)
@@ -102,8 +102,8 @@ static const char *revisions_id(const struct pane_revisions *self, size_t row)
 			  : self->graph->revisions[r->index].id;
 }
 
-static void revisions_row_text(const struct pane_revisions *self, const struct revision_row *row,
-	struct buf *out)
+static void revisions_row_text(
+	const struct pane_revisions *self, const struct revision_row *row, struct buf *out)
 {
 	const struct migration_graph *graph = self->graph;
 	struct buf mark = BUF_INIT;
@@ -115,8 +115,8 @@ static void revisions_row_text(const struct pane_revisions *self, const struct r
 		return;
 	}
 	revisions_mark(graph, row->index, &mark);
-	utf8_sanitise(out, graph->revisions[row->index].id,
-		strlen(graph->revisions[row->index].id), UTF8_ONE_LINE);
+	utf8_sanitise(out, graph->revisions[row->index].id, strlen(graph->revisions[row->index].id),
+		UTF8_ONE_LINE);
 	buf_add_char(out, ' ');
 	utf8_sanitise(out, graph->revisions[row->index].message,
 		strlen(graph->revisions[row->index].message), UTF8_ONE_LINE);
@@ -215,8 +215,8 @@ static size_t revisions_count(const struct pane *pane)
 }
 
 /* Draws the lanes and returns the column after them. */
-static int revisions_draw_lanes(const struct pane_revisions *self, size_t i, struct cells *cells,
-	struct cells_rect line)
+static int revisions_draw_lanes(
+	const struct pane_revisions *self, size_t i, struct cells *cells, struct cells_rect line)
 {
 	struct buf text = BUF_INIT;
 	int cols = (int)migration_lanes_columns(self->lanes);
@@ -225,8 +225,11 @@ static int revisions_draw_lanes(const struct pane_revisions *self, size_t i, str
 	cols = cols > LANES_COLS_MAX ? LANES_COLS_MAX : cols;
 	cols = plain ? 1 : cols;
 	if (plain)
-		buf_add_str(&text, self->graph->revisions[i].state == MIGRATION_APPLIED ||
-			self->graph->revisions[i].state == MIGRATION_CURRENT ? "●" : "○");
+		buf_add_str(
+			&text, self->graph->revisions[i].state == MIGRATION_APPLIED ||
+					       self->graph->revisions[i].state == MIGRATION_CURRENT
+				       ? "●"
+				       : "○");
 	else
 		migration_lanes_row(self->lanes, i, cells->ascii, &text);
 	cells_put_fit(cells, line, 0, 1, cols, revisions_style(self->graph, i), buf_str(&text));
@@ -234,8 +237,8 @@ static int revisions_draw_lanes(const struct pane_revisions *self, size_t i, str
 	return 1 + cols;
 }
 
-static void revisions_draw_unknown(const struct pane_revisions *self, size_t i, struct cells *cells,
-	struct cells_rect line)
+static void revisions_draw_unknown(
+	const struct pane_revisions *self, size_t i, struct cells *cells, struct cells_rect line)
 {
 	char *id = format_one_line(self->graph->unknown_rows.items[i]);
 	int col = cells_put(cells, line, 0, 1, THEME_UNKNOWN, "? ");
@@ -249,8 +252,8 @@ static void revisions_draw_unknown(const struct pane_revisions *self, size_t i, 
 }
 
 /* lanes, id, message, and the mark at the right end. What matters most is cut last: mark, id. */
-static void revisions_draw_row(struct pane *pane, size_t row, struct cells *cells,
-	struct cells_rect line)
+static void revisions_draw_row(
+	struct pane *pane, size_t row, struct cells *cells, struct cells_rect line)
 {
 	const struct pane_revisions *self = revisions_of(pane);
 	size_t i = self->rows[row].index;
@@ -302,8 +305,8 @@ static void revisions_fact_words(struct lines *out, const char *name, const stru
 	buf_fini(&text);
 }
 
-static void revisions_fact_function(struct lines *out, const char *name,
-	const struct migration_function *function)
+static void revisions_fact_function(
+	struct lines *out, const char *name, const struct migration_function *function)
 {
 	char *text;
 
@@ -337,22 +340,24 @@ static void revisions_describe(const struct migration_graph *graph,
 	revisions_fact_words(out, "labels", &revision->labels);
 	buf_clear(&text);
 	migration_graph_add_ids(graph, &revision->children, &text);
-	revisions_fact(out, "followed by", revision->children.n ? buf_str(&text) : "nothing: it is a head");
+	revisions_fact(out, "followed by",
+		revision->children.n ? buf_str(&text) : "nothing: it is a head");
 	revisions_fact(out, "file", place);
 	revisions_fact_function(out, "upgrade()", &revision->upgrade);
 	revisions_fact_function(out, "downgrade()", &revision->downgrade);
 	if (revision->dynamic)
-		revisions_fact(out, "dynamic", "an identifier is computed when Python runs the file; "
+		revisions_fact(out, "dynamic",
+			"an identifier is computed when Python runs the file; "
 			"only Alembic knows it for certain");
 	lines_add_blank(out);
-	lines_add(out, THEME_TEXT, 0, *revision->docstring ? revision->docstring
-							   : "(no docstring)");
+	lines_add(
+		out, THEME_TEXT, 0, *revision->docstring ? revision->docstring : "(no docstring)");
 	buf_fini(&text);
 	free(place);
 }
 
-static void revisions_describe_problems(const struct migration_graph *graph, const char *id,
-	struct lines *out)
+static void revisions_describe_problems(
+	const struct migration_graph *graph, const char *id, struct lines *out)
 {
 	const struct migration_problem *problem;
 	char *text;
@@ -391,7 +396,8 @@ static bool revisions_details(struct pane *pane, bool again, struct buf *title, 
 	else
 		lines_add(out, THEME_UNKNOWN, 0,
 			"The version table holds this revision, and no file read here has it. The "
-			"database was migrated by other code (another image, a branch), or somebody "
+			"database was migrated by other code (another image, a branch), or "
+			"somebody "
 			"wrote the row by hand. Until it is known, nothing counts as pending.");
 	return true;
 }

@@ -100,8 +100,8 @@ void pick_draw(struct pick *pick, struct cells *cells, struct cells_rect rect)
 	}
 	if (cols < 36)
 		cols = 36;
-	inside = dialog_draw_box(cells, rect, (int)pick->items.n, cols, pick->title,
-		" Enter: choose  Esc: back ");
+	inside = dialog_draw_box(
+		cells, rect, (int)pick->items.n, cols, pick->title, " Enter: choose  Esc: back ");
 	pick->shown = inside.rows > 0 ? (size_t)inside.rows : 1;
 	if (pick->selected < pick->top)
 		pick->top = pick->selected;

@@ -1,5 +1,5 @@
 /*
- * The prompt on libedit. libedit insists on reading its keys itself, so el_wgets runs as a coroutine:
+ * The prompt on libedit. libedit insists on reading its keys itself, so el_wgets is a coroutine:
  * when its reader finds no key it switches back to us, and we go on when a key was fed. libedit
  * believes it owns a terminal (a pty made for it) and writes to /dev/null; what is seen is drawn
  * from its line buffer. The only file that knows libedit.
@@ -43,10 +43,11 @@
 
 struct prompt {
 	EditLine *el;
-	HistoryW *history;
-	int master;                /* of the pty libedit believes to be its terminal */
+	HistoryW *histories[PROMPT_KINDS];
+	enum prompt_kind kind; /* of the line being edited */
+	int master;            /* of the pty libedit believes to be its terminal */
 	FILE *slave, *null;
-	char *history_path;        /* NULL: not kept */
+	char *history_path; /* NULL: not kept */
 	void (*complete)(void *arg, const char *line, struct strlist *words);
 	void *arg;
 
@@ -56,16 +57,16 @@ struct prompt {
 	size_t outside_size;
 	void *outside_fake, *inside_fake;
 
-	wchar_t *keys;             /* fed and not yet read */
+	wchar_t *keys; /* fed and not yet read */
 	size_t n_keys, cap_keys, next_key;
-	bool open;                 /* the coroutine is in el_wgets, or about to be */
-	bool closing;              /* el_wgets shall end without a line */
-	bool quitting;             /* the coroutine shall end */
-	bool done;                 /* el_wgets returned a line */
-	bool after_esc;            /* the last key was Esc (vi: twice cancels) */
+	bool open;      /* the coroutine is in el_wgets, or about to be */
+	bool closing;   /* el_wgets shall end without a line */
+	bool quitting;  /* the coroutine shall end */
+	bool done;      /* el_wgets returned a line */
+	bool after_esc; /* the last key was Esc (vi: twice cancels) */
 	char *label;
-	struct buf line;           /* finished, or as last drawn */
-	struct strlist words;      /* what Tab found, until the next key */
+	struct buf line;      /* finished, or as last drawn */
+	struct strlist words; /* what Tab found, until the next key */
 };
 
 /* The private codes (C1, which no keyboard sends) for keys that are no characters. */
@@ -107,8 +108,8 @@ static void prompt_pause(struct prompt *prompt)
 #endif
 	swapcontext(&prompt->inside, &prompt->outside);
 #ifdef PROMPT_ASAN
-	__sanitizer_finish_switch_fiber(prompt->inside_fake, &prompt->outside_stack,
-		&prompt->outside_size);
+	__sanitizer_finish_switch_fiber(
+		prompt->inside_fake, &prompt->outside_stack, &prompt->outside_size);
 #endif
 }
 
@@ -229,13 +230,14 @@ static unsigned char prompt_tab(EditLine *el, int key)
 	el_wget(el, EL_CLIENTDATA, &prompt);
 	info = el_wline(el);
 	prompt_take_line(prompt, info->buffer, (size_t)(info->cursor - info->buffer));
-	if (!prompt->complete)
+	if (!prompt->complete || prompt->kind != PROMPT_COMMAND)
 		return CC_ERROR;
 	prompt->complete(prompt->arg, buf_str(&prompt->line), &offered);
 	word = strrchr(buf_str(&prompt->line), ' ');
 	word = word ? word + 1 : buf_str(&prompt->line);
 	for (i = 0; i < offered.n; i++)
-		if (str_starts(offered.items[i], word) && !strlist_has(&prompt->words, offered.items[i]))
+		if (str_starts(offered.items[i], word) &&
+			!strlist_has(&prompt->words, offered.items[i]))
 			strlist_add(&prompt->words, offered.items[i]);
 	strlist_fini(&offered);
 	if (!prompt->words.n)
@@ -295,7 +297,7 @@ static void prompt_bind(struct prompt *prompt)
 	el_wset(prompt->el, EL_BIND, L"\t", L"pgoncall-complete", NULL);
 }
 
-static void prompt_enter_history(struct prompt *prompt, const char *line)
+static void prompt_enter_history(HistoryW *history, const char *line)
 {
 	size_t len = strlen(line), n = 0, used;
 	wchar_t *wide = mem_calloc(len + 1, sizeof(*wide));
@@ -308,41 +310,46 @@ static void prompt_enter_history(struct prompt *prompt, const char *line)
 		line += used ? used : 1;
 		len -= used ? used : 1;
 	}
-	history_w(prompt->history, &event, H_ENTER, wide);
+	history_w(history, &event, H_ENTER, wide);
 	free(wide);
 }
 
-static void prompt_load_history(struct prompt *prompt)
+static int prompt_start_histories(struct prompt *prompt)
 {
 	struct strlist lines = { 0 };
 	HistEventW event;
 	size_t i;
+	int kind;
 
-	history_w(prompt->history, &event, H_SETSIZE, PROMPT_HISTORY_MAX);
-	history_w(prompt->history, &event, H_SETUNIQUE, 1);
+	for (kind = 0; kind < PROMPT_KINDS; kind++) {
+		prompt->histories[kind] = history_winit();
+		if (!prompt->histories[kind])
+			return -1;
+		history_w(prompt->histories[kind], &event, H_SETSIZE, PROMPT_HISTORY_MAX);
+		history_w(prompt->histories[kind], &event, H_SETUNIQUE, 1);
+	}
 	if (prompt->history_path)
 		prompt_history_load(prompt->history_path, &lines);
 	for (i = 0; i < lines.n; i++)
-		prompt_enter_history(prompt, lines.items[i]);
+		prompt_enter_history(prompt->histories[PROMPT_COMMAND], lines.items[i]);
 	strlist_fini(&lines);
+	return 0;
 }
 
 static int prompt_start_libedit(struct prompt *prompt, const char *editrc, struct err *err)
 {
 	prompt->el = el_init("pgoncall", prompt->slave, prompt->slave, prompt->null);
-	prompt->history = history_winit();
-	if (!prompt->el || !prompt->history)
+	if (!prompt->el || prompt_start_histories(prompt) < 0)
 		return err_set(err, ERR_SYSTEM, "the line editor (libedit) cannot be started");
 	el_wset(prompt->el, EL_SETFP, 1, prompt->null);
 	el_wset(prompt->el, EL_CLIENTDATA, prompt);
 	el_wset(prompt->el, EL_PROMPT, prompt_no_prompt);
 	el_wset(prompt->el, EL_EDITOR, L"emacs");
-	el_wset(prompt->el, EL_HIST, history_w, prompt->history);
+	el_wset(prompt->el, EL_HIST, history_w, prompt->histories[PROMPT_COMMAND]);
 	el_wset(prompt->el, EL_GETCFN, prompt_read);
 	el_wset(prompt->el, EL_ADDFN, L"pgoncall-complete", L"complete the word", prompt_tab);
 	el_source(prompt->el, editrc);
 	prompt_bind(prompt);
-	prompt_load_history(prompt);
 	return 0;
 }
 
@@ -368,6 +375,8 @@ int prompt_new(struct prompt **out, const struct prompt_options *options, struct
 
 void prompt_free(struct prompt *prompt)
 {
+	int kind;
+
 	if (!prompt)
 		return;
 	if (prompt->stack) {
@@ -380,8 +389,9 @@ void prompt_free(struct prompt *prompt)
 	}
 	if (prompt->el)
 		el_end(prompt->el);
-	if (prompt->history)
-		history_wend(prompt->history);
+	for (kind = 0; kind < PROMPT_KINDS; kind++)
+		if (prompt->histories[kind])
+			history_wend(prompt->histories[kind]);
 	if (prompt->slave)
 		fclose(prompt->slave);
 	if (prompt->null)
@@ -410,12 +420,14 @@ void prompt_close(struct prompt *prompt)
 	strlist_fini(&prompt->words);
 }
 
-void prompt_open(struct prompt *prompt, const char *label)
+void prompt_open(struct prompt *prompt, enum prompt_kind kind, const char *label)
 {
 	prompt_close(prompt);
 	free(prompt->label);
 	prompt->label = mem_strdup(label);
 	buf_clear(&prompt->line);
+	el_wset(prompt->el, EL_HIST, history_w, prompt->histories[kind]);
+	prompt->kind = kind;
 	prompt->done = prompt->after_esc = false;
 	prompt->open = true;
 	prompt_resume(prompt);
@@ -423,8 +435,8 @@ void prompt_open(struct prompt *prompt, const char *label)
 
 static void prompt_queue(struct prompt *prompt, wchar_t key)
 {
-	prompt->keys = mem_grow(prompt->keys, prompt->n_keys, &prompt->cap_keys,
-		sizeof(*prompt->keys));
+	prompt->keys =
+		mem_grow(prompt->keys, prompt->n_keys, &prompt->cap_keys, sizeof(*prompt->keys));
 	prompt->keys[prompt->n_keys++] = key;
 }
 
@@ -499,8 +511,8 @@ enum prompt_status prompt_feed(struct prompt *prompt, uint32_t key)
 	}
 	line = buf_str(&prompt->line);
 	if (*line && *line != ' ') {
-		prompt_enter_history(prompt, line);
-		if (prompt->history_path)
+		prompt_enter_history(prompt->histories[prompt->kind], line);
+		if (prompt->history_path && prompt->kind == PROMPT_COMMAND)
 			prompt_history_append(prompt->history_path, line);
 	}
 	return PROMPT_DONE;
@@ -556,8 +568,8 @@ static int prompt_add_shown(struct buf *out, wchar_t key)
 	return out->len > before ? (int)utf8_columns(out->data + before) : 0;
 }
 
-static void prompt_draw_words(const struct prompt *prompt, struct cells *cells,
-	struct cells_rect rect)
+static void prompt_draw_words(
+	const struct prompt *prompt, struct cells *cells, struct cells_rect rect)
 {
 	struct buf text = BUF_INIT;
 	size_t i;

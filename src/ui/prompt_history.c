@@ -23,7 +23,7 @@ static void history_write_all(int fd, const char *bytes, size_t len)
 	}
 }
 
-/* Replaces the file by its last entries, through a new file so that a crash leaves one or the other. */
+/* Replaces the file by its last entries, through a new file: a crash leaves one or the other. */
 static void history_cut(const char *path, const struct strlist *lines)
 {
 	char *fresh = mem_printf("%s.new", path);

@@ -1,6 +1,6 @@
 /*
- * The terminal by curses: taking and giving back, keys in, cells out. Styles become colour pairs and
- * attributes here. Colours are asked for as numbers below 16 unless a theme names more.
+ * The terminal by curses: taking and giving back, keys in, cells out. Styles become colour pairs
+ * and attributes here. Colours are asked for as numbers below 16 unless a theme names more.
  */
 #include <pgoncall/ui/term.h>
 
@@ -23,9 +23,15 @@
 
 #include "term_restore.h"
 
-#define TERM_PAIRS_MAX   1024
-#define TERM_COPY_MAX    74994 /* bytes; what common terminals take in one OSC 52 */
-#define TERM_ESC_DELAY   25    /* ms until a lone Esc is believed to be one */
+/* Bracketed paste: the terminal says what was pasted, so that it cannot act as keys. */
+#define TERM_PASTE_ON  "\033[?2004h"
+#define TERM_PASTE_OFF "\033[?2004l"
+#define TERM_KEY_BEGIN (KEY_MAX + 1)
+#define TERM_KEY_END   (KEY_MAX + 2)
+
+#define TERM_PAIRS_MAX 1024
+#define TERM_COPY_MAX  74994 /* bytes; what common terminals take in one OSC 52 */
+#define TERM_ESC_DELAY 25    /* ms until a lone Esc is believed to be one */
 
 struct term_pair {
 	int16_t fg, bg;
@@ -33,10 +39,10 @@ struct term_pair {
 
 struct term {
 	SCREEN *screen;
-	FILE *in;               /* a descriptor of our own on the terminal, so that stdin's flags stay */
+	FILE *in; /* a descriptor of our own on the terminal, so that stdin's flags stay */
 	bool colour, ascii;
-	bool fresh;             /* the next show paints everything */
-	uint32_t pending;       /* a key read too far, or KEY_CODE_NONE */
+	bool fresh;       /* the next show paints everything */
+	uint32_t pending; /* a key read too far, or KEY_CODE_NONE */
 	struct cells shown;
 	struct theme_style styles[THEME_N];
 	struct term_pair pairs[TERM_PAIRS_MAX]; /* pair i + 1 */
@@ -47,13 +53,21 @@ static const struct {
 	int curses;
 	uint32_t key;
 } term_keys[] = {
-	{ KEY_UP, KEY_CODE_UP },          { KEY_DOWN, KEY_CODE_DOWN },
-	{ KEY_LEFT, KEY_CODE_LEFT },      { KEY_RIGHT, KEY_CODE_RIGHT },
-	{ KEY_HOME, KEY_CODE_HOME },      { KEY_END, KEY_CODE_END },
-	{ KEY_PPAGE, KEY_CODE_PAGE_UP },  { KEY_NPAGE, KEY_CODE_PAGE_DOWN },
-	{ KEY_DC, KEY_CODE_DELETE },      { KEY_BACKSPACE, KEY_CODE_BACKSPACE },
-	{ KEY_BTAB, KEY_CODE_BACKTAB },   { KEY_ENTER, KEY_CODE_ENTER },
+	{ KEY_UP, KEY_CODE_UP },
+	{ KEY_DOWN, KEY_CODE_DOWN },
+	{ KEY_LEFT, KEY_CODE_LEFT },
+	{ KEY_RIGHT, KEY_CODE_RIGHT },
+	{ KEY_HOME, KEY_CODE_HOME },
+	{ KEY_END, KEY_CODE_END },
+	{ KEY_PPAGE, KEY_CODE_PAGE_UP },
+	{ KEY_NPAGE, KEY_CODE_PAGE_DOWN },
+	{ KEY_DC, KEY_CODE_DELETE },
+	{ KEY_BACKSPACE, KEY_CODE_BACKSPACE },
+	{ KEY_BTAB, KEY_CODE_BACKTAB },
+	{ KEY_ENTER, KEY_CODE_ENTER },
 	{ KEY_F(1), KEY_CODE_F1 },
+	{ TERM_KEY_BEGIN, KEY_CODE_PASTE_BEGIN },
+	{ TERM_KEY_END, KEY_CODE_PASTE_END },
 };
 
 /* --- taking and giving back ------------------------------------------------------------------ */
@@ -92,6 +106,13 @@ static FILE *term_open_input(void)
 	return in;
 }
 
+/* Past curses, which knows no such mode. Nothing is lost where it is not understood. */
+static void term_send(const char *sequence)
+{
+	if (write(STDOUT_FILENO, sequence, strlen(sequence)) < 0)
+		return;
+}
+
 static void term_set_modes(struct term *term, bool want_colour)
 {
 	raw();
@@ -103,6 +124,9 @@ static void term_set_modes(struct term *term, bool want_colour)
 	leaveok(stdscr, FALSE);
 	scrollok(stdscr, FALSE);
 	set_escdelay(TERM_ESC_DELAY);
+	define_key("\033[200~", TERM_KEY_BEGIN);
+	define_key("\033[201~", TERM_KEY_END);
+	term_send(TERM_PASTE_ON);
 	curs_set(0);
 	term->colour = false;
 	if (want_colour && has_colors() && start_color() == OK && COLORS >= 8) {
@@ -119,7 +143,8 @@ int term_start(struct term **out, const struct term_options *options, struct err
 
 	*out = NULL;
 	if (!isatty(STDIN_FILENO) || !isatty(STDOUT_FILENO) || tcgetattr(STDIN_FILENO, &modes) < 0)
-		return err_set(err, ERR_SYSTEM, "the console needs a terminal on its input and output; "
+		return err_set(err, ERR_SYSTEM,
+			"the console needs a terminal on its input and output; "
 			"without one use a command such as \"pgoncall check TARGET\"");
 	term = mem_calloc(1, sizeof(*term));
 	term->in = term_open_input();
@@ -128,10 +153,13 @@ int term_start(struct term **out, const struct term_options *options, struct err
 		free(term);
 		return -1;
 	}
-	term->screen = term_new_screen(term->in);
+	if (term_restore_is_known())
+		term->screen = term_new_screen(term->in);
 	if (!term->screen) {
-		err_set(err, ERR_SYSTEM, "nothing is known about a terminal of type \"%s\"; set TERM to "
-			"one that is installed here, for example TERM=xterm", name ? name : "");
+		err_set(err, ERR_SYSTEM,
+			"nothing is known about a terminal of type \"%s\"; set TERM to "
+			"one that is installed here, for example TERM=xterm",
+			name ? name : "");
 		fclose(term->in);
 		free(term);
 		return -1;
@@ -152,6 +180,7 @@ void term_stop(struct term *term)
 	if (!term)
 		return;
 	curs_set(1);
+	term_send(TERM_PASTE_OFF);
 	endwin();
 	term_restore_arm(false);
 	mem_set_fatal_hook(NULL);
@@ -195,6 +224,7 @@ void term_suspend(struct term *term)
 	memset(&deflt, 0, sizeof(deflt));
 	deflt.sa_handler = SIG_DFL;
 	curs_set(1);
+	term_send(TERM_PASTE_OFF);
 	endwin();
 	term_restore_arm(false);
 	sigaction(SIGTSTP, &deflt, &saved);
@@ -204,6 +234,7 @@ void term_suspend(struct term *term)
 	term_resize(term);
 	clearok(stdscr, TRUE);
 	refresh();
+	term_send(TERM_PASTE_ON);
 	curs_set(0);
 	term->fresh = true;
 }
@@ -332,8 +363,8 @@ static attr_t term_cell_style(struct term *term, const struct cell *cell, int *p
 	return attrs;
 }
 
-/* curses counts columns by wcwidth. Where it disagrees with ours the rest of the row would shift, so
- * such a character is not sent. */
+/* curses counts columns by wcwidth. Where it disagrees with ours the rest of the row would shift,
+ * so such a character is not sent. */
 static void term_put_cell(struct term *term, int row, int col, const struct cell *cell, bool wide)
 {
 	wchar_t text[2 + CELL_MARKS] = { (wchar_t)cell->cp };
@@ -371,7 +402,8 @@ static void term_show_row(struct term *term, const struct cells *cells, int row,
 void term_show(struct term *term, const struct cells *cells)
 {
 	int row, from, to;
-	bool all = term->fresh || term->shown.rows != cells->rows || term->shown.cols != cells->cols;
+	bool all =
+		term->fresh || term->shown.rows != cells->rows || term->shown.cols != cells->cols;
 
 	if (all) {
 		cells_resize(&term->shown, cells->rows, cells->cols);
@@ -397,7 +429,8 @@ void term_show(struct term *term, const struct cells *cells)
 
 static void term_add_base64(struct buf *out, const char *text, size_t len)
 {
-	static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
+	static const char digits[] =
+		"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
 	uint32_t group;
 	size_t i, j;
 
@@ -418,8 +451,10 @@ int term_copy(struct term *term, const char *text, struct err *err)
 
 	(void)term;
 	if (len > TERM_COPY_MAX)
-		return err_set(err, ERR_REFUSED, "%zu bytes are more than a terminal takes for its "
-			"clipboard (%d); write it to a file with w", len, TERM_COPY_MAX);
+		return err_set(err, ERR_REFUSED,
+			"%zu bytes are more than a terminal takes for its "
+			"clipboard (%d); write it to a file with w",
+			len, TERM_COPY_MAX);
 	buf_add_str(&out, "\033]52;c;");
 	term_add_base64(&out, text, len);
 	buf_add_str(&out, "\033\\");

@@ -46,10 +46,23 @@ static void restore_add_capability(const char *name)
 	restore_record.len = len;
 }
 
+bool term_restore_is_known(void)
+{
+	int status;
+
+	if (setupterm(NULL, STDOUT_FILENO, &status) == ERR)
+		return false;
+	del_curterm(cur_term);
+	return true;
+}
+
 void term_restore_prepare(const struct termios *modes)
 {
+	static const char paste_off[] = "\033[?2004l";
+
 	restore_record.modes = *modes;
-	restore_record.len = 0;
+	memcpy(restore_record.sequence, paste_off, sizeof(paste_off) - 1);
+	restore_record.len = sizeof(paste_off) - 1;
 	restore_add_capability("sgr0");
 	restore_add_capability("rmkx");
 	restore_add_capability("cnorm");
@@ -70,12 +83,13 @@ void term_restore(void)
 	if (!restore_record.taken)
 		return;
 	restore_record.taken = 0;
+	/* The modes first: the terminal may take no more output. */
+	tcsetattr(STDIN_FILENO, TCSANOW, &restore_record.modes);
 	while (at < restore_record.len) {
 		put = write(STDOUT_FILENO, restore_record.sequence + at, restore_record.len - at);
 		if (put <= 0)
 			break;
 		at += (size_t)put;
 	}
-	tcsetattr(STDIN_FILENO, TCSANOW, &restore_record.modes);
 	errno = saved;
 }

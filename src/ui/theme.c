@@ -75,16 +75,26 @@ static const struct {
 };
 
 static const char *const theme_colours[8] = {
-	"black", "red", "green", "yellow", "blue", "magenta", "cyan", "white",
+	"black",
+	"red",
+	"green",
+	"yellow",
+	"blue",
+	"magenta",
+	"cyan",
+	"white",
 };
 
 static const struct {
 	const char *name;
 	uint8_t attr;
 } theme_attrs[] = {
-	{ "bold", THEME_BOLD },           { "dim", THEME_ATTR_DIM },
-	{ "italic", THEME_ITALIC },       { "underline", THEME_UNDERLINE },
-	{ "reverse", THEME_REVERSE },     { "none", 0 },
+	{ "bold", THEME_BOLD },
+	{ "dim", THEME_ATTR_DIM },
+	{ "italic", THEME_ITALIC },
+	{ "underline", THEME_UNDERLINE },
+	{ "reverse", THEME_REVERSE },
+	{ "none", 0 },
 };
 
 const char *theme_element_name(enum theme_element element)
@@ -176,8 +186,8 @@ static int theme_find_element(const char *name)
 }
 
 /* "element = fg, bg, attrs"; what is left out is default, default, none. */
-static int theme_parse_line(struct theme *theme, char *line, const char *path, int number,
-	struct err *err)
+static int theme_parse_line(
+	struct theme *theme, char *line, const char *path, int number, struct err *err)
 {
 	struct theme_style style = { -1, -1, 0 };
 	char *value = strchr(line, '='), *bg, *attrs = NULL;
@@ -185,13 +195,16 @@ static int theme_parse_line(struct theme *theme, char *line, const char *path, i
 	int element;
 
 	if (!value)
-		return err_set(err, ERR_PARSE, "%s:%d: expected \"element = foreground, background, "
-			"attributes\"", path, number);
+		return err_set(err, ERR_PARSE,
+			"%s:%d: expected \"element = foreground, background, "
+			"attributes\"",
+			path, number);
 	*value++ = '\0';
 	line = str_trim(line);
 	element = theme_find_element(line);
 	if (element < 0)
-		return err_set(err, ERR_PARSE, "%s:%d: no element is called \"%s\"", path, number, line);
+		return err_set(
+			err, ERR_PARSE, "%s:%d: no element is called \"%s\"", path, number, line);
 	if ((bg = strchr(value, ','))) {
 		*bg++ = '\0';
 		if ((attrs = strchr(bg, ',')))

@@ -16,14 +16,25 @@
 
 #define TITLE_OLD_S 10 /* a picture older than this is pointed out although the link is up */
 
-enum title_piece { PIECE_BRAND, PIECE_TARGET, PIECE_DATABASE, PIECE_ENVIRONMENT, PIECE_WRITES,
-	PIECE_LINK, PIECE_SSH, PIECE_SERVER, PIECE_AGE, PIECE_CLOCK, PIECE_N };
+enum title_piece {
+	PIECE_BRAND,
+	PIECE_TARGET,
+	PIECE_DATABASE,
+	PIECE_ENVIRONMENT,
+	PIECE_WRITES,
+	PIECE_LINK,
+	PIECE_SSH,
+	PIECE_SERVER,
+	PIECE_AGE,
+	PIECE_CLOCK,
+	PIECE_N
+};
 
 struct title_text {
 	char text[96];
-	char brief[64];   /* used where `text` has no room; "" where there is none */
+	char brief[64]; /* used where `text` has no room; "" where there is none */
 	unsigned style;
-	int gap;          /* blanks before it */
+	int gap; /* blanks before it */
 };
 
 /* The order in which pieces are left out. What is not here is kept whatever happens. */
@@ -54,8 +65,8 @@ static const char *title_span(double seconds, char *out, size_t size)
 	return out;
 }
 
-static void title_writes(const struct console *console, struct title_text *piece,
-	const struct console_now *now)
+static void title_writes(
+	const struct console *console, struct title_text *piece, const struct console_now *now)
 {
 	char left[24];
 
@@ -66,7 +77,8 @@ static void title_writes(const struct console *console, struct title_text *piece
 	} else if (console->facts.armed_until) {
 		snprintf(piece->text, sizeof(piece->text), " ARMED %s ",
 			clock_format_age(floor(fmax(0, title_seconds(now->monotonic,
-						console->facts.armed_until))), left, sizeof(left)));
+							       console->facts.armed_until))),
+				left, sizeof(left)));
 		piece->style = THEME_TITLE_ARMED;
 	} else {
 		snprintf(piece->text, sizeof(piece->text), "writes allowed");
@@ -74,8 +86,8 @@ static void title_writes(const struct console *console, struct title_text *piece
 	}
 }
 
-static void title_link(const struct console *console, struct title_text *piece,
-	const struct console_now *now)
+static void title_link(
+	const struct console *console, struct title_text *piece, const struct console_now *now)
 {
 	double lost = floor(fmax(0, title_seconds(console->link_since, now->monotonic)));
 	double retry = ceil(title_seconds(now->monotonic, console->retry_at));
@@ -94,8 +106,8 @@ static void title_link(const struct console *console, struct title_text *piece,
 	if (!console->snapshot) {
 		snprintf(piece->text, sizeof(piece->text), "not connected");
 	} else if (retry > 0) {
-		snprintf(piece->text, sizeof(piece->text), "link lost %s ago, reconnecting in %s", a,
-			clock_format_span(retry, b, sizeof(b)));
+		snprintf(piece->text, sizeof(piece->text), "link lost %s ago, reconnecting in %s",
+			a, clock_format_span(retry, b, sizeof(b)));
 		snprintf(piece->brief, sizeof(piece->brief), "lost %s, retry %s", a, b);
 	} else {
 		snprintf(piece->text, sizeof(piece->text), "link lost %s ago, reconnecting now", a);
@@ -103,8 +115,8 @@ static void title_link(const struct console *console, struct title_text *piece,
 	}
 }
 
-static void title_picture(const struct console *console, struct title_text *pieces,
-	const struct console_now *now)
+static void title_picture(
+	const struct console *console, struct title_text *pieces, const struct console_now *now)
 {
 	const struct db_snapshot *snapshot = console->snapshot;
 	double age;
@@ -121,11 +133,12 @@ static void title_picture(const struct console *console, struct title_text *piec
 		title_span(age, text, sizeof(text)));
 	pieces[PIECE_AGE].gap = 2;
 	pieces[PIECE_AGE].style = age > TITLE_OLD_S || console->link == CONSOLE_LOST
-					  ? THEME_MESSAGE_WARNING : THEME_TITLE_DIM;
+					  ? THEME_MESSAGE_WARNING
+					  : THEME_TITLE_DIM;
 }
 
-static void title_fill(const struct console *console, struct title_text *pieces,
-	const struct console_now *now)
+static void title_fill(
+	const struct console *console, struct title_text *pieces, const struct console_now *now)
 {
 	const struct console_facts *facts = &console->facts;
 	enum confirm_environment environment = facts->environment;
@@ -150,7 +163,8 @@ static void title_fill(const struct console *console, struct title_text *pieces,
 	title_writes(console, &pieces[PIECE_WRITES], now);
 	title_link(console, &pieces[PIECE_LINK], now);
 	if (facts->ssh_ms >= 0 && console->link == CONSOLE_UP)
-		snprintf(pieces[PIECE_SSH].text, sizeof(pieces[0].text), "ssh %.0f ms", facts->ssh_ms);
+		snprintf(pieces[PIECE_SSH].text, sizeof(pieces[0].text), "ssh %.0f ms",
+			facts->ssh_ms);
 	pieces[PIECE_SSH].style = THEME_TITLE_DIM;
 	pieces[PIECE_SSH].gap = 2;
 	title_picture(console, pieces, now);
@@ -185,7 +199,7 @@ static void title_cut_link(struct title_text *piece, int excess)
 		snprintf(piece->text + len - (size_t)excess - 1, 4, "…");
 }
 
-/* Leaves out, then shortens, until it fits. While the link is lost nothing can be written anyway. */
+/* Leaves out, then shortens, until it fits. While the link is lost nothing can be written. */
 static void title_make_fit(struct title_text *pieces, int cols, bool lost)
 {
 	size_t i;

@@ -120,14 +120,23 @@ const char *range_config(const struct range *r)
 
 /* --- start and stop --------------------------------------------------------------------------- */
 
+/* r->dir is set only to an absolute path: without one, the scripts would take any range they find,
+ * and that may be somebody else's. */
 static int range_build(struct range *r, struct err *err)
 {
 	char owner[16];
 	const char *argv[] = { "tests/range/up", "--owner", owner, NULL };
 
 	snprintf(owner, sizeof(owner), "%d", (int)getpid());
+	if (script_run(argv, &r->dir, err) != 0)
+		return -1;
+	if (r->dir[0] != '/') {
+		free(r->dir);
+		r->dir = NULL;
+		return err_set(err, ERR_COMMAND, "%s named no directory", argv[0]);
+	}
 	r->built = true;
-	return script_run(argv, &r->dir, err);
+	return 0;
 }
 
 void range_stop(struct range *r)
@@ -168,8 +177,10 @@ struct range *range_start(struct err *err)
 	on_exit(range_at_exit, r);
 	if (str_empty(given))
 		ret = range_build(r, err);
-	else
+	else if (given[0] == '/')
 		r->dir = mem_strdup(given);
+	else
+		ret = err_set(err, ERR_USAGE, "PGONCALL_RANGE is no absolute path: %s", given);
 	if (ret == 0)
 		ret = env_read(r, err);
 	return ret == 0 ? r : NULL;

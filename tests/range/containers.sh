@@ -20,6 +20,7 @@ form_start_apps() {
 	blue=$!
 	container_run_app "$GREEN_CONTAINER" green boardofone-green "$GREEN_PORT" || exit 1
 	wait "$blue" || exit 1
+	compose_file >"$RANGE_DIR/docker-compose.app.yml"
 }
 
 form_env() {
@@ -148,6 +149,7 @@ engine_network() {
 		ip address add "172.29.$RANGE_SLOT.1/24" dev "$RANGE_BRIDGE" &&
 			ip link set "$RANGE_BRIDGE" up
 	} 2>>"$RANGE_DIR/run/bridge.log" || engine_refuse "no bridge: $(last_line "$RANGE_DIR/run/bridge.log")"
+	bridge_rule -I "$RANGE_BRIDGE" || true
 }
 
 engine_start() {
@@ -290,9 +292,22 @@ container_state() {
 
 # --- docker-compose, for the restart of the guide ---
 
+compose_file() {
+	cat <<-CONF
+		version: "2.4"
+		services:
+		  api:
+		    image: boardofone-api:1
+		    network_mode: bridge
+	CONF
+}
+
+# "COMMAND restart SERVICE" restarts the app. docker-compose where it is installed
+# (it knows the container by the labels of container_run); else plain docker serves.
 compose_command() {
 	if command -v docker-compose >/dev/null; then
-		echo "$(command -v docker-compose) -H $DOCKER_HOST -f $RANGE_DIR/docker-compose.app.yml -p boardofone"
+		echo "$(command -v docker-compose) -H $DOCKER_HOST" \
+			"-f $RANGE_DIR/docker-compose.app.yml -p boardofone"
 	else
 		echo "$RUNTIME_COMMAND"
 	fi

@@ -26,7 +26,7 @@ form_start_apps() {
 }
 
 form_env() {
-	env_add DB_ADDR 127.0.0.1 DB_PORT "$PG_PORT" ADMIN_CONNINFO "$(db_conninfo postgres)" DB_CONNINFO "$(db_conninfo bo1)" \
+	env_add PG_PORT "$PG_PORT" DB_ADDR 127.0.0.1 DB_PORT "$PG_PORT" ADMIN_CONNINFO "$(db_conninfo postgres)" DB_CONNINFO "$(db_conninfo bo1)" \
 		PGDATA "$RANGE_DIR/pgdata" PGSOCKET_DIR "$RANGE_DIR/pgsocket" \
 		POSTGRES_LOG "$RANGE_DIR/run/postgres.log" POSTGRES_PID_FILE "$RANGE_DIR/pgdata/postmaster.pid" \
 		APP_DIR "$(app_dir blue)" GREEN_DIR "$(app_dir green)" API_LOG "$(app_dir blue)/api.log"

@@ -102,9 +102,17 @@ unmount_below() {
 	[ -z "$(mounts_below "$1")" ] || range_die "could not unmount $(mounts_below "$1" | head -n 1)"
 }
 
+# bridge_rule -I|-D BRIDGE: where the kernel filters bridged packets, a machine that forwards
+# nothing would cut the containers off from each other. One rule, for the range's own bridge.
+bridge_rule() {
+	grep -qsx 1 /proc/sys/net/bridge/bridge-nf-call-iptables || return 1
+	iptables -w 5 "$1" FORWARD -i "$2" -o "$2" -j ACCEPT 2>/dev/null
+}
+
 network_remove() {
 	local bridge
 	read -r bridge 2>/dev/null <"$1/bridge" || return 0
+	while bridge_rule -D "$bridge"; do :; done
 	ip link delete "$bridge" 2>/dev/null || true
 }
 

@@ -1,8 +1,9 @@
 /*
- * The SQL that db itself sends, in one place, and the quoting of what is shown as SQL. Every
- * statement's comment (in query.c) says its cost and the server versions it serves. None of them
- * touches a user's table but the version table, and none can queue behind a lock on one: names come
- * from pg_class, never from regclass or a size function.
+ * The SQL of a snapshot, in one place, and the quoting of what is shown as SQL; the statements of the
+ * guarded acts stand in action.c, those of schema facts in schema.c. Every statement's comment says
+ * its cost and the server versions it serves. None of a snapshot's touches a user's table but the
+ * version table, and none can queue behind a lock on one: names come from pg_class, never from
+ * regclass or a size function.
  */
 #ifndef PGONCALL_DB_QUERY_H
 #define PGONCALL_DB_QUERY_H
@@ -74,9 +75,9 @@ enum db_session_col {
 	DB_SESSION_COLS
 };
 
-/* Both take $1 schema of the version table ("" : by search path) and $2 its name. */
-const char *db_query_facts(int version_num);
-const char *db_query_sessions(int version_num);
+/* Both take $1 schema of the version table ("": by search path) and $2 its name. */
+extern const char db_query_facts[];
+extern const char db_query_sessions[];
 
 /* A version table as configured, "alembic_version" or "schema.alembic_version", in two parts the
  * caller frees. Identifiers are taken as written, as Alembic does. */

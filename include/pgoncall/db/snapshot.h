@@ -57,9 +57,9 @@ struct db_session {
 	size_t n_blocked_by;
 	struct strlist blocked_by_gids; /* which prepared transactions the 0 in it stands for */
 	struct db_lock waits_for;       /* mode "" when it waits for no lock */
-	struct db_lock
-		*holds; /* relation and advisory locks granted, strongest first, the strongest of
-	                             each object; only for sessions in a tree */
+	/* Relation and advisory locks granted, strongest first, the strongest on each object; only for
+	 * sessions in a tree and prepared transactions. */
+	struct db_lock *holds;
 	size_t n_holds;
 
 	/* Filled in by the lock tree. */

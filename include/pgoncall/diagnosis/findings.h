@@ -32,8 +32,8 @@ struct finding_input {
 	const struct db_snapshot *snapshot;
 	const struct migration_graph *graph; /* its row findings want migration_graph_mark called */
 	const char *migrations_error; /* why the revision directory could not be read, or NULL */
-	/* The database alone does not show that a migration's client is dead: its backend looks the same.
-	 * Who can count the alembic processes where migrations run says so here; none beside a
+	/* The database alone does not show that a migration's client is dead: its backend looks the
+	 * same. Who can count the alembic processes where migrations run says so here; none beside a
 	 * migration's backend is then `migration-orphaned`. */
 	bool migrators_asked;
 	size_t n_migrators;

@@ -12,10 +12,10 @@
 /* What inspect says. Strings are owned and never NULL; "" is not known. */
 struct host_container {
 	bool running;
-	char *status;      /* "running", "exited", … */
-	char *health;      /* "healthy", "unhealthy", "starting" or "" */
-	char *started_at;  /* RFC 3339 as the runtime wrote it */
-	char *image_id;    /* "sha256:…" (docker) or hex (podman) */
+	char *status;     /* "running", "exited", … */
+	char *health;     /* "healthy", "unhealthy", "starting" or "" */
+	char *started_at; /* RFC 3339 as the runtime wrote it */
+	char *image_id;   /* "sha256:…" (docker) or hex (podman) */
 	char *image_name;
 	char *working_dir; /* absolute, "/" when unset */
 	char *address;     /* an IPv4 or IPv6 literal, validated; "" with host networking or none */

@@ -24,16 +24,16 @@ enum pump_ways {
 /* How it ended. */
 enum pump_end {
 	PUMP_END_FINISHED, /* every direction came to its end-of-file and was delivered */
-	PUMP_END_GONE      /* a writer's far end is closed: nobody takes what we bring; errnum says why */
+	PUMP_END_GONE /* a writer's far end is closed; errnum says why */
 };
 
-/* Takes both descriptors, which must be two (dup one first), makes them non-blocking, and closes them
- * before done is called. done is called once, from the loop, never from inside a function here; the
- * pump is freed after it. */
+/* Takes both descriptors, which must be two (dup one first), makes them non-blocking, and closes
+ * them before done is called. done is called once, from the loop, never from inside a function
+ * here; the pump is freed after it. */
 struct pump *pump_start(struct loop *loop, const int fds_take[2], enum pump_ways ways,
 	void (*done)(void *arg, enum pump_end end, int errnum), void *arg);
-/* The source has written its last (its process is gone): what is readable now is delivered, and then
- * the pump finishes although a stranger may still hold the source open. One-way pumps only. */
+/* The source has written its last (its process is gone): what is readable now is delivered, and
+ * then the pump finishes although a stranger may still hold the source open. One-way pumps only. */
 void pump_finish(struct pump *pump);
 /* Closes both descriptors; done is not called. NULL is allowed. */
 void pump_stop(struct pump *pump);

@@ -15,7 +15,8 @@ void host_quote_word(struct buf *out, const char *word);
 /* As host_quote_word, after a space where something stands before. */
 void host_command_add(struct buf *out, const char *word);
 void host_command_add_list(struct buf *out, const struct strlist *words);
-/* Splits the operator's own setting (e.g. "sudo docker") at white space and adds each word quoted. */
+/* Splits the operator's own setting (e.g. "sudo docker") at white space and adds each word
+ * quoted. */
 void host_command_add_setting(struct buf *out, const char *setting);
 /* argv ends with NULL. */
 void host_command_add_argv(struct buf *out, const char *const argv[]);

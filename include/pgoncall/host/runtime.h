@@ -3,8 +3,8 @@
  * "containers" are directories and log files of the host itself). Pure: this builds text for a
  * remote POSIX shell and reads what comes back; it runs nothing.
  *
- * Every function appends to `out` and returns 0, or returns -1 with a sentence and leaves `out` as it
- * was. Names that could be taken for an option are refused.
+ * Every function appends to `out` and returns 0, or returns -1 with a sentence and leaves `out` as
+ * it was. Names that could be taken for an option are refused.
  */
 #ifndef PGONCALL_HOST_RUNTIME_H
 #define PGONCALL_HOST_RUNTIME_H
@@ -23,8 +23,8 @@ enum host_runtime_kind {
 	HOST_RUNTIME_COUNT
 };
 
-/* A value; owns nothing. `command` is the operator's runtime_command, NULL or "" for the default: it
- * is split at white space and quoted word by word. */
+/* A value; owns nothing. `command` is the operator's runtime_command, NULL or "" for the default:
+ * it is split at white space and quoted word by word. */
 struct host_runtime {
 	enum host_runtime_kind kind;
 	const char *command;
@@ -37,15 +37,15 @@ const char *host_runtime_name(enum host_runtime_kind kind);
 /* What runs inside a container. With runtime none `container` is the application's directory. */
 struct host_exec {
 	const char *container;
-	const struct strlist *argv;   /* at least one word */
-	const struct strlist *env;    /* "NAME=value" each; NULL: none */
-	bool with_stdin;              /* adds -i */
+	const struct strlist *argv; /* at least one word */
+	const struct strlist *env;  /* "NAME=value" each; NULL: none */
+	bool with_stdin;            /* adds -i */
 };
 int host_runtime_exec(const struct host_runtime *runtime, const struct host_exec *exec,
 	struct buf *out, struct err *err);
 
-/* The files of a directory as a tar stream on stdout, in one round trip. A relative directory counts
- * from the container's working directory (none: from the application's directory). */
+/* The files of a directory as a tar stream on stdout, in one round trip. A relative directory
+ * counts from the container's working directory (none: from the application's directory). */
 int host_runtime_files(const struct host_runtime *runtime, const char *container,
 	const char *directory, struct buf *out, struct err *err);
 

@@ -1,10 +1,10 @@
 /*
- * Running a command where a transport leads, and handing on what it prints piece by piece for as long
- * as it lives (log following).
+ * Running a command where a transport leads, and handing on what it prints piece by piece for as
+ * long as it lives (log following).
  *
  * No callback comes from inside a start, stop, pause or resume. A stream may be stopped, paused and
- * resumed from inside any callback, its own included. When the transport closes or breaks, the end is
- * reported with its error.
+ * resumed from inside any callback, its own included. When the transport closes or breaks, the end
+ * is reported with its error.
  */
 #ifndef PGONCALL_HOST_STREAM_H
 #define PGONCALL_HOST_STREAM_H

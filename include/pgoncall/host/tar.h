@@ -1,6 +1,6 @@
 /*
- * Regular files out of a tar stream that is in memory, e.g. `docker cp CONTAINER:DIR -`. The archive
- * is foreign: sizes and counts are bounded and nothing is written to disk.
+ * Regular files out of a tar stream that is in memory, e.g. `docker cp CONTAINER:DIR -`. The
+ * archive is foreign: sizes and counts are bounded and nothing is written to disk.
  */
 #ifndef PGONCALL_HOST_TAR_H
 #define PGONCALL_HOST_TAR_H
@@ -14,10 +14,10 @@
 #define HOST_TAR_MAX_FILE    (1u << 20)  /* bytes of one wanted file */
 #define HOST_TAR_MAX_TOTAL   (64u << 20) /* bytes of all wanted files */
 #define HOST_TAR_MAX_WANTED  10000
-#define HOST_TAR_MAX_ENTRIES 100000      /* of any kind */
+#define HOST_TAR_MAX_ENTRIES 100000 /* of any kind */
 
 struct host_tar_file {
-	char *path;       /* below the directory that was asked for: no leading "./" or directory name */
+	char *path; /* below the directory that was asked for: no leading "./" or directory name */
 	int64_t mtime_ns; /* wall moment */
 	char *data;       /* NUL-ended after len bytes; may hold NULs itself */
 	size_t len;
@@ -32,8 +32,8 @@ struct host_tar {
 /* True for the names a caller wants; `path` is as in the archive. */
 typedef bool (*host_tar_want)(void *arg, const char *path);
 
-/* want NULL: every regular file. `what` names the source in sentences. A wanted file beyond the bounds,
- * a cut-off or malformed archive is an error; *tar is then empty. */
+/* want NULL: every regular file. `what` names the source in sentences. A wanted file beyond the
+ * bounds, a cut-off or malformed archive is an error; *tar is then empty. */
 int host_tar_read(const void *bytes, size_t len, const char *what, host_tar_want want, void *arg,
 	struct host_tar *tar, struct err *err);
 void host_tar_fini(struct host_tar *tar);

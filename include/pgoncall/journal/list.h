@@ -35,8 +35,8 @@ void journal_list_fini(struct journal_list *list);
 struct journal_pending {
 	char *path;
 	struct journal_record intent; /* owned */
-	bool lost;  /* an `unknown` was recorded: the link broke; else the program ended before */
-	bool live;  /* another console has the file open: it may be running right now */
+	bool lost; /* an `unknown` was recorded: the link broke; else the program ended before */
+	bool live; /* another console has the file open: it may be running right now */
 };
 
 struct journal_pending_list {
@@ -45,7 +45,8 @@ struct journal_pending_list {
 	size_t cap;
 };
 
-/* Of every incident of this target (NULL: of all), oldest first. Broken files count up to their break. */
+/* Of every incident of this target (NULL: of all), oldest first. Broken files count up to their
+ * break. */
 int journal_pending_load(const char *directory, const char *target,
 	struct journal_pending_list *list, struct err *err);
 void journal_pending_fini(struct journal_pending_list *list);

@@ -46,19 +46,20 @@ struct log_span {
 
 struct log_line {
 	struct log_span *spans; /* owned; one block holds spans and text, so `text` is not freed */
-	char *text;             /* NUL-ended valid UTF-8: no byte below 0x20, no DEL, no C1, no bidi */
+	char *text; /* NUL-ended valid UTF-8: no byte below 0x20, no DEL, no C1, no bidi */
 	uint32_t len;
 	uint32_t n_spans;
-	size_t cut;             /* raw bytes that are not in text because the line was too long */
-	int64_t time_ns;        /* wall clock: the log's own timestamp, else when it came */
-	bool own_time;          /* time_ns is the log's own */
+	size_t cut;      /* raw bytes that are not in text because the line was too long */
+	int64_t time_ns; /* wall clock: the log's own timestamp, else when it came */
+	bool own_time;   /* time_ns is the log's own */
 	enum log_level level;
 	enum log_stream stream;
-	uint16_t source;        /* the caller's number for the container or file */
+	uint16_t source; /* the caller's number for the container or file */
 };
 
 /* arrived_ns: wall clock, for lines without a timestamp. */
-void log_line_init(struct log_line *line, const struct log_raw *raw, uint16_t source, int64_t arrived_ns);
+void log_line_init(
+	struct log_line *line, const struct log_raw *raw, uint16_t source, int64_t arrived_ns);
 void log_line_fini(struct log_line *line);
 /* Bytes of memory it takes. */
 size_t log_line_size(const struct log_line *line);

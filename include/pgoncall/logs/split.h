@@ -22,9 +22,9 @@ enum log_stream { LOG_STDOUT, LOG_STDERR };
 struct log_raw {
 	const char *text;
 	size_t len;
-	size_t cut;        /* bytes beyond the bound */
+	size_t cut; /* bytes beyond the bound */
 	bool has_time;
-	int64_t time_ns;   /* wall clock, from the timestamp in front of the line */
+	int64_t time_ns; /* wall clock, from the timestamp in front of the line */
 	enum log_stream stream;
 };
 
@@ -32,12 +32,12 @@ typedef void log_raw_fn(const struct log_raw *raw, void *arg);
 
 struct log_splitter {
 	enum log_stream stream;
-	bool timestamps;   /* lines begin with RFC3339Nano and a space: docker logs --timestamps */
+	bool timestamps; /* lines begin with RFC3339Nano and a space: docker logs --timestamps */
 	size_t max;
-	struct buf line;   /* the unfinished line; its timestamp included */
+	struct buf line; /* the unfinished line; its timestamp included */
 	size_t cut;
-	bool after_cr;     /* the last byte was a CR that ended a line */
-	bool continued;    /* the unfinished line goes on after a CR: time_ns is its line's */
+	bool after_cr;  /* the last byte was a CR that ended a line */
+	bool continued; /* the unfinished line goes on after a CR: time_ns is its line's */
 	bool has_time;
 	int64_t time_ns;
 };
@@ -47,8 +47,8 @@ void log_splitter_init(
 	struct log_splitter *splitter, enum log_stream stream, bool timestamps, size_t max);
 void log_splitter_fini(struct log_splitter *splitter);
 /* Calls fn for each line that is complete. */
-void log_splitter_feed(struct log_splitter *splitter, const char *bytes, size_t len, log_raw_fn *fn,
-	void *arg);
+void log_splitter_feed(
+	struct log_splitter *splitter, const char *bytes, size_t len, log_raw_fn *fn, void *arg);
 /* At the stream's end: calls fn for the line without an end, if there is one. */
 void log_splitter_flush(struct log_splitter *splitter, log_raw_fn *fn, void *arg);
 

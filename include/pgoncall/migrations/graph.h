@@ -20,13 +20,13 @@
 struct migration_graph {
 	struct migration_revision *revisions;
 	size_t n;
-	struct migration_list heads;        /* in display order, as `alembic heads` */
-	struct migration_list current;      /* in display order, as `alembic current` (a set there) */
-	struct migration_list pending;      /* in the order an upgrade runs them */
-	struct strlist rows;                /* the version rows as read */
-	struct strlist unknown_rows;        /* those of them that no file knows */
-	bool marked;                        /* the version rows were given */
-	struct migration_problems problems; /* of the files, of the graph, then of the rows */
+	struct migration_list heads;   /* in display order, as `alembic heads` */
+	struct migration_list current; /* in display order, as `alembic current` (a set there) */
+	struct migration_list pending; /* in the order an upgrade runs them */
+	struct strlist rows;           /* the version rows as read */
+	struct strlist unknown_rows;   /* those of them that no file knows */
+	bool marked;                   /* the version rows were given */
+	struct migration_problems problems;  /* of the files, of the graph, then of the rows */
 	struct migration_graph_index *index; /* private */
 };
 

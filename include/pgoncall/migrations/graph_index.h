@@ -18,10 +18,10 @@ struct migration_graph_index {
 	size_t *by_id;                  /* revisions sorted by id */
 	struct migration_label *labels; /* sorted by name */
 	size_t n_labels;
-	size_t *edges;                  /* the lists of all revisions stand in here */
-	size_t n_file_problems;         /* those before the problems of the rows */
-	size_t *stack;                  /* room for n: the walk of a marking */
-	bool *reached;                  /* room for n */
+	size_t *edges;          /* the lists of all revisions stand in here */
+	size_t n_file_problems; /* those before the problems of the rows */
+	size_t *stack;          /* room for n: the walk of a marking */
+	bool *reached;          /* room for n */
 };
 
 /* No revision, or no one revision. */

@@ -33,7 +33,8 @@ size_t migration_lanes_columns(const struct migration_lanes *lanes);
 
 /* Appends the cells of row i (i < graph->n) without trailing spaces. The dot tells the state the
  * graph has now, so marking needs no new lanes. */
-void migration_lanes_row(const struct migration_lanes *lanes, size_t i, bool ascii, struct buf *out);
+void migration_lanes_row(
+	const struct migration_lanes *lanes, size_t i, bool ascii, struct buf *out);
 
 /* Column of the row's dot. */
 size_t migration_lanes_dot(const struct migration_lanes *lanes, size_t i);

@@ -17,8 +17,8 @@ enum legacy_state {
 };
 
 struct legacy_file {
-	char *name;   /* file name without its directory; as recorded where there is no file */
-	char *path;   /* as given; "" where there is no file */
+	char *name; /* file name without its directory; as recorded where there is no file */
+	char *path; /* as given; "" where there is no file */
 	enum legacy_state state;
 };
 

@@ -16,10 +16,10 @@
  */
 struct migration_problem {
 	const char *code; /* static */
-	char *text;       /* one sentence, owned; it may quote file text, so whoever shows it sanitises */
-	char *path;       /* owned; "" where it is about no one file */
-	int line;         /* 1-based; 0 where it is about no one line */
-	bool fatal;       /* Alembic stops at this: in the files every command, in the rows an upgrade */
+	char *text; /* one sentence, owned; it may quote file text, so whoever shows it sanitises */
+	char *path; /* owned; "" where it is about no one file */
+	int line;   /* 1-based; 0 where it is about no one line */
+	bool fatal; /* Alembic stops at this: in the files every command, in the rows an upgrade */
 };
 
 struct migration_problems {

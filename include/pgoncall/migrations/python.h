@@ -23,17 +23,17 @@ struct py_token {
 	const char *s; /* into the source */
 	size_t len;
 	enum py_kind kind;
-	int line;      /* 1-based; of a PY_NEWLINE the line it stands on */
-	int column;    /* of indentation, tabs to multiples of 8; only of a logical line's first token */
-	int depth;     /* open brackets around it; a bracket has the depth outside */
+	int line;   /* 1-based; of a PY_NEWLINE the line it stands on */
+	int column; /* of indentation, tabs to multiples of 8; only of a logical line's first token */
+	int depth; /* open brackets around it; a bracket has the depth outside */
 };
 
 struct py_tokens {
 	struct py_token *items;
 	size_t n;
 	size_t cap;
-	int error_line;  /* 0: the whole source was read */
-	char error[96];  /* as Python words it */
+	int error_line; /* 0: the whole source was read */
+	char error[96]; /* as Python words it */
 };
 
 /* Always gives tokens, up to the first error; they borrow text. The last is a PY_NEWLINE unless

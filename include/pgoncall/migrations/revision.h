@@ -22,9 +22,9 @@ enum migration_state {
 /* A function of the file: upgrade() or downgrade(). */
 struct migration_function {
 	bool present;
-	bool empty;     /* its body is only pass, …, a docstring, or return */
-	int line;       /* of "def", 1-based; 0 where absent */
-	int last_line;  /* of its body */
+	bool empty;    /* its body is only pass, …, a docstring, or return */
+	int line;      /* of "def", 1-based; 0 where absent */
+	int last_line; /* of its body */
 };
 
 /* Indexes into the graph's revisions. */
@@ -36,17 +36,17 @@ struct migration_list {
 /* Texts are valid UTF-8 (bad bytes became U+FFFD), not sanitised, and never NULL. */
 struct migration_revision {
 	/* From the file. */
-	char *path;                  /* as given to the parser */
+	char *path; /* as given to the parser */
 	char *id;
-	struct strlist down;         /* down_revision as written; empty: a base */
-	struct strlist depends_on;   /* revision ids or labels, as written */
-	struct strlist labels;       /* branch_labels of this file (descendants inherit them) */
-	char *message;               /* first paragraph of the docstring; may span lines, may be "" */
-	char *docstring;             /* the whole, trimmed */
-	char *created;               /* what follows "Create Date:" in the docstring, or "" */
-	int line;                    /* where `revision` is assigned */
-	int down_line;               /* where `down_revision` is assigned */
-	bool dynamic;                /* an identifier is computed at run time: ask Alembic */
+	struct strlist down;       /* down_revision as written; empty: a base */
+	struct strlist depends_on; /* revision ids or labels, as written */
+	struct strlist labels;     /* branch_labels of this file (descendants inherit them) */
+	char *message;             /* first paragraph of the docstring; may span lines, may be "" */
+	char *docstring;           /* the whole, trimmed */
+	char *created;             /* what follows "Create Date:" in the docstring, or "" */
+	int line;                  /* where `revision` is assigned */
+	int down_line;             /* where `down_revision` is assigned */
+	bool dynamic;              /* an identifier is computed at run time: ask Alembic */
 	struct migration_function upgrade;
 	struct migration_function downgrade;
 

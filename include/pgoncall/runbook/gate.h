@@ -54,11 +54,11 @@ struct gate_state {
 	int64_t now_ns;
 	enum policy_environment environment;
 	struct gate_arm arm;
-	bool journal_ok;       /* an incident's journal is open and has not failed */
-	bool link_up;          /* host and database connections stand */
+	bool journal_ok; /* an incident's journal is open and has not failed */
+	bool link_up;    /* host and database connections stand */
 	enum gate_role role;
-	int64_t snapshot_ns;   /* when the picture the operator acts on was taken; 0: none */
-	uint64_t connection;   /* changes with every reconnect: a permit does not outlive a link */
+	int64_t snapshot_ns; /* when the picture the operator acts on was taken; 0: none */
+	uint64_t connection; /* changes with every reconnect: a permit does not outlive a link */
 };
 
 enum gate_text { GATE_TEXT_SQL, GATE_TEXT_SHELL };
@@ -67,21 +67,21 @@ struct gate_request {
 	enum policy_act act;     /* as declared; what the text looks like may make it worse */
 	enum policy_level asked; /* by the runbook; policy may raise it */
 	enum gate_text kind;
-	/* The exact text that will be sent, as shown to the operator. A statement's parameters belong to
-	 * it, or the permit would not bind them: e.g. a last line "-- $1 = 8123". */
+	/* The exact text that will be sent, as shown to the operator. A statement's parameters
+	 * belong to it, or the permit would not bind them: e.g. a last line "-- $1 = 8123". */
 	const char *statement;
-	const char *verb;        /* NULL: policy_act_verb(act) */
-	const char *target;      /* "database@target" */
-	const char *typed;       /* what the operator typed at the question */
-	bool standby_ok;         /* a host command that does not write to the database */
+	const char *verb;   /* NULL: policy_act_verb(act) */
+	const char *target; /* "database@target" */
+	const char *typed;  /* what the operator typed at the question */
+	bool standby_ok;    /* a host command that does not write to the database */
 };
 
 /* The declared act, or a worse one that the text looks like. */
 enum policy_act gate_act(const struct gate_request *request);
-/* What is to be typed, POLICY_Y at the least: the question to ask. *want (may be NULL) is set to the
- * text itself, borrowed from the request. */
-enum policy_level gate_level(enum policy_environment environment, const struct gate_request *request,
-	const char **want);
+/* What is to be typed, POLICY_Y at the least: the question to ask. *want (may be NULL) is set to
+ * the text itself, borrowed from the request. */
+enum policy_level gate_level(
+	enum policy_environment environment, const struct gate_request *request, const char **want);
 
 /* 0: allowed now. -1: ERR_REFUSED and one sentence on what to do. A POLICY_ACT_READ is refused too:
  * reads pass no gate, so who asks for one here is wrong. */
@@ -100,8 +100,8 @@ void gate_free(struct gate *gate);
 /* NULL with a sentence, or a permit; a permit that was open before is void. */
 struct gate_permit *gate_permit_take(struct gate *gate, const struct gate_state *state,
 	const struct gate_request *request, struct err *err);
-/* 0 exactly once for a permit of this gate, with the same text, in time, with the intent's seq in the
- * journal, and only while gate_check still passes. Whatever it returns, the permit is spent. */
+/* 0 exactly once for a permit of this gate, with the same text, in time, with the intent's seq in
+ * the journal, and only while gate_check still passes. Whatever it returns, the permit is spent. */
 int gate_permit_use(struct gate *gate, const struct gate_permit *permit,
 	const struct gate_state *state, const char *statement, int64_t intent_seq, struct err *err);
 /* Gives it back unused: the operator said no. NULL is allowed. */

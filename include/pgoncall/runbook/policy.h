@@ -26,17 +26,17 @@ enum policy_level {
 enum policy_act {
 	POLICY_ACT_WRITE, /* zero: any write not listed below */
 	POLICY_ACT_READ,
-	POLICY_ACT_CANCEL,      /* pg_cancel_backend */
-	POLICY_ACT_TERMINATE,   /* pg_terminate_backend */
-	POLICY_ACT_SIGNAL,      /* SIGTERM and milder to a process */
-	POLICY_ACT_KILL,        /* SIGKILL */
-	POLICY_ACT_RESTART,     /* of a container or service */
-	POLICY_ACT_UPGRADE,     /* alembic upgrade */
-	POLICY_ACT_DOWNGRADE,   /* alembic downgrade */
-	POLICY_ACT_STAMP,       /* alembic stamp, or a repair of the version table */
+	POLICY_ACT_CANCEL,    /* pg_cancel_backend */
+	POLICY_ACT_TERMINATE, /* pg_terminate_backend */
+	POLICY_ACT_SIGNAL,    /* SIGTERM and milder to a process */
+	POLICY_ACT_KILL,      /* SIGKILL */
+	POLICY_ACT_RESTART,   /* of a container or service */
+	POLICY_ACT_UPGRADE,   /* alembic upgrade */
+	POLICY_ACT_DOWNGRADE, /* alembic downgrade */
+	POLICY_ACT_STAMP,     /* alembic stamp, or a repair of the version table */
 	POLICY_ACT_DROP,
 	POLICY_ACT_TRUNCATE,
-	POLICY_ACT_UNBOUNDED,   /* UPDATE or DELETE without WHERE */
+	POLICY_ACT_UNBOUNDED, /* UPDATE or DELETE without WHERE */
 	POLICY_ACT_COUNT
 };
 
@@ -50,8 +50,8 @@ const char *policy_act_verb(enum policy_act act);
 /* The least that this act asks for there. */
 enum policy_level policy_floor(enum policy_environment environment, enum policy_act act);
 /* The floor, or what the runbook asks for where that is more. */
-enum policy_level policy_level(enum policy_environment environment, enum policy_act act,
-	enum policy_level asked);
+enum policy_level policy_level(
+	enum policy_environment environment, enum policy_act act, enum policy_level asked);
 
 /* What is to be typed at this level: "y", the verb, or the target ("database@target"); NULL at
  * POLICY_NONE. */

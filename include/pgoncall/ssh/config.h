@@ -22,6 +22,7 @@ struct ssh_local {
 };
 
 struct ssh_config {
+	char *file;     /* what ssh -F named; NULL: ssh's own files */
 	char *alias;    /* the host as it was asked for */
 	char *hostname; /* the name or address to connect to */
 	char *user;

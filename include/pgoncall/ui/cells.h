@@ -21,12 +21,12 @@ struct cells_rect {
 #define CELL_MARKS 2 /* combining characters kept per cell; more are dropped */
 
 struct cell {
-	uint32_t cp;               /* 0: the right half of the wide character to the left */
+	uint32_t cp;                /* 0: the right half of the wide character to the left */
 	uint32_t marks[CELL_MARKS]; /* combining characters, 0: none */
-	uint8_t style;             /* enum theme_element */
-	uint8_t over;              /* a second element laid over it (selection, dimming); 0: none */
-	int16_t fg, bg;            /* colours of the text itself (log lines): 0 to 255, -1: by style */
-	uint8_t attrs;             /* enum theme_attr of the text itself */
+	uint8_t style;              /* enum theme_element */
+	uint8_t over;   /* a second element laid over it (selection, dimming); 0: none */
+	int16_t fg, bg; /* colours of the text itself (log lines): 0 to 255, -1: by style */
+	uint8_t attrs;  /* enum theme_attr of the text itself */
 };
 
 struct cells {
@@ -72,7 +72,8 @@ void cells_overlay(struct cells *cells, struct cells_rect rect, unsigned over);
 /* A border of one cell. Where it meets another border already drawn, the lines join. */
 void cells_box(struct cells *cells, struct cells_rect rect, unsigned style);
 /* Gives the text at a place its own colours and attributes (fg, bg: -1 by style). */
-void cells_paint(struct cells *cells, struct cells_rect rect, int16_t fg, int16_t bg, uint8_t attrs);
+void cells_paint(
+	struct cells *cells, struct cells_rect rect, int16_t fg, int16_t bg, uint8_t attrs);
 
 bool cells_cell_equal(const struct cell *a, const struct cell *b);
 /* The columns of a row that differ between two grids of one size: [*from, *to). false: none. */

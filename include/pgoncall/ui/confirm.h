@@ -1,7 +1,7 @@
 /*
  * The question before an act: what exactly will be sent, where, what it hits, what it does and how
- * it is undone; and the answer. Pure: keys in, verdict out. Default is No. Enter alone is No, Esc is
- * No, and so is silence (the caller's timer). Policy (which level an act needs) is not here.
+ * it is undone; and the answer. Pure: keys in, verdict out. Default is No: Enter alone is No, so is
+ * Esc, and so is silence (the caller's timer). Policy (which level an act needs) is not here.
  */
 #ifndef PGONCALL_UI_CONFIRM_H
 #define PGONCALL_UI_CONFIRM_H
@@ -30,20 +30,20 @@ struct confirm_fact {
 
 /* Everything is copied by confirm_open. Texts may be NULL, and need not be sanitised. */
 struct confirm_request {
-	int id;                   /* comes back with the answer */
+	int id; /* comes back with the answer */
 	enum confirm_level level;
-	const char *question;     /* "End session 8123 (psql, idle in transaction 12m04)?" */
-	const char *statement;    /* the exact statement or command, shown whole */
-	const char *host;         /* "deploy@server" */
+	const char *question;  /* "End session 8123 (psql, idle in transaction 12m04)?" */
+	const char *statement; /* the exact statement or command, shown whole */
+	const char *host;      /* "deploy@server" */
 	const char *database;
 	const char *role;
 	enum confirm_environment environment;
 	const struct confirm_fact *facts; /* the object it hits */
 	size_t n_facts;
-	const char *effect;       /* what it does: "Closes its connection and rolls back its work." */
-	const char *undo;         /* how it is undone, or that it cannot be */
-	const char *verb;         /* "terminate"; for CONFIRM_VERB */
-	const char *target;       /* "boardofone@prod"; for CONFIRM_TARGET */
+	const char *effect; /* what it does: "Closes its connection and rolls back its work." */
+	const char *undo;   /* how it is undone, or that it cannot be */
+	const char *verb;   /* "terminate"; for CONFIRM_VERB */
+	const char *target; /* "boardofone@prod"; for CONFIRM_TARGET */
 };
 
 enum confirm_verdict { CONFIRM_PENDING, CONFIRM_YES, CONFIRM_NO };

@@ -1,10 +1,11 @@
 /*
  * The console: everything between the models and the cells. The program sets what is known, feeds
- * keys, and draws; the console answers with intents and acts on nothing itself. It needs no terminal.
+ * keys, and draws; the console answers with intents and acts on nothing itself. It needs no
+ * terminal.
  *
- * Ownership: models given to console_set_… are borrowed until the same setter is called again or the
- * console is freed; texts are copied. Everything in an intent belongs to the console and is valid
- * until its next call.
+ * Ownership: models given to console_set_… are borrowed until the same setter is called again or
+ * the console is freed; texts are copied. Everything in an intent belongs to the console and is
+ * valid until its next call.
  */
 #ifndef PGONCALL_UI_CONSOLE_H
 #define PGONCALL_UI_CONSOLE_H
@@ -26,9 +27,9 @@ struct log_ring;
 struct migration_graph;
 
 struct console_options {
-	struct key_set keys;             /* keys_set_init, and what the program can do */
-	const char *history_path;        /* of the ":" line; NULL: not kept */
-	const char *editrc;              /* NULL: ~/.editrc */
+	struct key_set keys;      /* keys_set_init, and what the program can do */
+	const char *history_path; /* of the ":" line; NULL: not kept */
+	const char *editrc;       /* NULL: ~/.editrc */
 	/* Completion of the ":" line, as in prompt_options. */
 	void (*complete)(void *arg, const char *line, struct strlist *words);
 	void *arg;
@@ -41,26 +42,30 @@ void console_free(struct console *console);
 /* --- what is known --------------------------------------------------------------------------- */
 
 struct console_facts {
-	const char *target;        /* "prod" */
-	const char *database;      /* "boardofone" */
+	const char *target;   /* "prod" */
+	const char *database; /* "boardofone" */
 	enum confirm_environment environment;
-	bool writable;             /* writes are allowed now */
-	int64_t armed_until;       /* monotonic; 0: no time limit, or not writable */
-	double ssh_ms;             /* round trip; NAN: none measured; negative: no SSH (this machine) */
-	bool paused;               /* the operator stopped the refresh */
-	bool busy;                 /* a step or command is running: q asks, Ctrl-C interrupts it */
+	bool writable;       /* writes are allowed now */
+	int64_t armed_until; /* monotonic; 0: no time limit, or not writable */
+	double ssh_ms;       /* round trip; NAN: none measured; negative: no SSH (this machine) */
+	bool paused;         /* the operator stopped the refresh */
+	bool busy;           /* a step or command is running: q asks, Ctrl-C interrupts it */
 };
 
 enum console_link { CONSOLE_CONNECTING, CONSOLE_UP, CONSOLE_LOST };
 
-enum console_check { CONSOLE_CHECK_WAITING, CONSOLE_CHECK_RUNNING, CONSOLE_CHECK_OK,
-	CONSOLE_CHECK_FAILED };
+enum console_check {
+	CONSOLE_CHECK_WAITING,
+	CONSOLE_CHECK_RUNNING,
+	CONSOLE_CHECK_OK,
+	CONSOLE_CHECK_FAILED
+};
 
 /* One step of connecting, shown until the first picture. */
 struct console_check_step {
-	const char *text;          /* "SSH to deploy@server" */
-	const char *detail;        /* "11 ms", or why it failed; NULL: nothing */
-	const char *remedy;        /* one sentence, shown when it failed; NULL: none */
+	const char *text;   /* "SSH to deploy@server" */
+	const char *detail; /* "11 ms", or why it failed; NULL: nothing */
+	const char *remedy; /* one sentence, shown when it failed; NULL: none */
 	enum console_check state;
 };
 
@@ -69,21 +74,22 @@ enum console_severity { CONSOLE_INFO, CONSOLE_WARNING, CONSOLE_ERROR };
 void console_set_facts(struct console *console, const struct console_facts *facts);
 void console_set_keys(struct console *console, const struct key_set *keys);
 /* since: monotonic moment of the state's begin; retry_at: when the next attempt is made, 0: now. */
-void console_set_link(struct console *console, enum console_link link, int64_t since,
-	int64_t retry_at);
-void console_set_checklist(struct console *console, const struct console_check_step *steps, size_t n);
+void console_set_link(
+	struct console *console, enum console_link link, int64_t since, int64_t retry_at);
+void console_set_checklist(
+	struct console *console, const struct console_check_step *steps, size_t n);
 /* NULL: no picture yet. Call it with the new one before the old one is freed. */
 void console_set_snapshot(struct console *console, const struct db_snapshot *snapshot);
 /* error: why the revisions cannot be shown, or NULL. */
-void console_set_graph(struct console *console, const struct migration_graph *graph,
-	const char *error);
+void console_set_graph(
+	struct console *console, const struct migration_graph *graph, const char *error);
 void console_set_findings(struct console *console, const struct findings *findings);
 /* The log pane shows one ring. state: "following", "stopped", "not found", … */
-void console_set_logs(struct console *console, struct log_ring *ring, const char *name,
-	const char *state);
+void console_set_logs(
+	struct console *console, struct log_ring *ring, const char *name, const char *state);
 /* The ring has new lines, or dropped some. */
 void console_logs_changed(struct console *console);
-/* A sentence in place of the hints until the next key; a long one takes more rows. NULL or "": none. */
+/* A sentence in place of the hints until the next key; a long one takes more rows. NULL: none. */
 void console_set_message(struct console *console, enum console_severity severity, const char *text);
 
 /* --- questions ------------------------------------------------------------------------------- */
@@ -92,8 +98,8 @@ void console_set_message(struct console *console, enum console_severity severity
  * first. */
 void console_confirm(struct console *console, const struct confirm_request *request);
 /* Asks for a line of text; `secret` shows nothing of it and wipes it after the next call. */
-void console_ask(struct console *console, int id, const char *title, const char *question,
-	bool secret);
+void console_ask(
+	struct console *console, int id, const char *title, const char *question, bool secret);
 /* A list to choose from; items are copied. */
 void console_pick(struct console *console, int id, const char *title, const struct strlist *items,
 	size_t selected);

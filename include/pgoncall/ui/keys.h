@@ -31,11 +31,13 @@ enum key_code {
 	KEY_CODE_BACKSPACE,
 	KEY_CODE_BACKTAB,
 	KEY_CODE_F1,
-	KEY_CODE_OTHER,         /* a key of the terminal that we do not know */
+	KEY_CODE_PASTE_BEGIN, /* what follows was pasted, not typed */
+	KEY_CODE_PASTE_END,
+	KEY_CODE_OTHER,           /* a key of the terminal that we do not know */
 	KEY_CODE_META = 0x1000000 /* a flag: Alt held, or Esc right before */
 };
 
-#define KEY_CTRL(letter) ((uint32_t)(letter) & 0x1F)
+#define KEY_CTRL(letter) ((uint32_t)(letter)&0x1F)
 
 enum key_context {
 	KEYS_GLOBAL,
@@ -49,17 +51,59 @@ enum key_context {
 enum key_command {
 	CMD_NONE,
 	/* movement */
-	CMD_UP, CMD_DOWN, CMD_LEFT, CMD_RIGHT, CMD_TOP, CMD_BOTTOM, CMD_HALF_UP, CMD_HALF_DOWN,
-	CMD_PAGE_UP, CMD_PAGE_DOWN,
+	CMD_UP,
+	CMD_DOWN,
+	CMD_LEFT,
+	CMD_RIGHT,
+	CMD_TOP,
+	CMD_BOTTOM,
+	CMD_HALF_UP,
+	CMD_HALF_DOWN,
+	CMD_PAGE_UP,
+	CMD_PAGE_DOWN,
 	/* everywhere */
-	CMD_PANE_1, CMD_PANE_2, CMD_PANE_3, CMD_PANE_4, CMD_PANE_5, CMD_NEXT_PANE, CMD_PREVIOUS_PANE,
-	CMD_ZOOM, CMD_HELP, CMD_PROMPT, CMD_SEARCH, CMD_SEARCH_NEXT, CMD_SEARCH_PREVIOUS, CMD_FILTER,
-	CMD_RUNBOOKS, CMD_REVIEW, CMD_REFRESH, CMD_PAUSE, CMD_TARGET, CMD_COPY, CMD_WRITE, CMD_THEME,
-	CMD_REDRAW, CMD_INTERRUPT, CMD_SUSPEND, CMD_BACK, CMD_QUIT,
+	CMD_PANE_1,
+	CMD_PANE_2,
+	CMD_PANE_3,
+	CMD_PANE_4,
+	CMD_PANE_5,
+	CMD_NEXT_PANE,
+	CMD_PREVIOUS_PANE,
+	CMD_ZOOM,
+	CMD_HELP,
+	CMD_PROMPT,
+	CMD_SEARCH,
+	CMD_SEARCH_NEXT,
+	CMD_SEARCH_PREVIOUS,
+	CMD_FILTER,
+	CMD_RUNBOOKS,
+	CMD_REVIEW,
+	CMD_REFRESH,
+	CMD_PAUSE,
+	CMD_TARGET,
+	CMD_COPY,
+	CMD_WRITE,
+	CMD_THEME,
+	CMD_REDRAW,
+	CMD_INTERRUPT,
+	CMD_SUSPEND,
+	CMD_BACK,
+	CMD_QUIT,
 	/* of panes */
-	CMD_DETAILS, CMD_CANCEL_QUERY, CMD_TERMINATE, CMD_TAG, CMD_TREE, CMD_SORT, CMD_LANES,
-	CMD_FOLLOW, CMD_NEXT_ERROR, CMD_PREVIOUS_ERROR, CMD_PREVIOUS_SOURCE, CMD_NEXT_SOURCE,
-	CMD_TIMESTAMPS, CMD_OPEN_RUNBOOK,
+	CMD_DETAILS,
+	CMD_CANCEL_QUERY,
+	CMD_TERMINATE,
+	CMD_TAG,
+	CMD_TREE,
+	CMD_SORT,
+	CMD_LANES,
+	CMD_FOLLOW,
+	CMD_NEXT_ERROR,
+	CMD_PREVIOUS_ERROR,
+	CMD_PREVIOUS_SOURCE,
+	CMD_NEXT_SOURCE,
+	CMD_TIMESTAMPS,
+	CMD_OPEN_RUNBOOK,
 	CMD_N
 };
 
@@ -71,13 +115,13 @@ struct key_set {
 
 struct key_binding {
 	uint32_t key;
-	uint32_t also;            /* a second key for the same; 0: none */
+	uint32_t also; /* a second key for the same; 0: none */
 	enum key_context context;
 	enum key_command command;
-	const char *hint;         /* a word or two for the hint bar; NULL: not shown there */
-	const char *help;         /* a sentence without full stop */
-	bool writes;              /* acts on the target; refused while it is read-only */
-	bool ours;                /* done inside the console: works without the program's help */
+	const char *hint; /* a word or two for the hint bar; NULL: not shown there */
+	const char *help; /* a sentence without full stop */
+	bool writes;      /* acts on the target; refused while it is read-only */
+	bool ours;        /* done inside the console: works without the program's help */
 };
 
 /* The whole table, to be read in order. */

@@ -12,10 +12,10 @@
 #include <pgoncall/ui/cells.h>
 
 struct text_line {
-	char *text;      /* owned, sanitised, no line feed */
-	unsigned style;  /* enum theme_element */
-	int hang;        /* columns later rows of a wrapped line are indented by */
-	bool label;      /* the first `hang` columns are a label, drawn as a header */
+	char *text;     /* owned, sanitised, no line feed */
+	unsigned style; /* enum theme_element */
+	int hang;       /* columns later rows of a wrapped line are indented by */
+	bool label;     /* the first `hang` columns are a label, drawn as a header */
 };
 
 struct lines {
@@ -31,8 +31,8 @@ void lines_add(struct lines *lines, unsigned style, int indent, const char *text
 void lines_printf(struct lines *lines, unsigned style, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 /* "name      value", the value wrapped under itself from column `width` on. */
-void lines_add_fact(struct lines *lines, unsigned style, int width, const char *name,
-	const char *value);
+void lines_add_fact(
+	struct lines *lines, unsigned style, int width, const char *name, const char *value);
 /* Appends src to dst, wrapped at spaces to `width` columns; a longer word is broken. */
 void lines_wrap(const struct lines *src, int width, struct lines *dst);
 /* Draws the lines from `top` on into rect, at its left edge. */

@@ -1,7 +1,7 @@
 /*
  * A pane: a list of rows with a selection, drawn from a const model. What all panes share (moving,
- * scrolling, searching, drawing the rows that show) is in pane.c; what makes one is a const table of
- * functions in pane_NAME.c, which needs only to know its rows.
+ * scrolling, searching, drawing the rows that show) is in pane.c; what makes one is a const table
+ * of functions in pane_NAME.c, which needs only to know its rows.
  *
  * The selection is an identity (a session, a revision, a line number), so that it stays on its row
  * when the model or the size changes.
@@ -20,7 +20,7 @@
 struct pane;
 
 struct pane_ops {
-	const char *name;          /* "Activity" */
+	const char *name; /* "Activity" */
 	enum key_context context;
 	/* Appends what stands in the border after the name: "41 sessions · 3 blocked". */
 	void (*title)(struct pane *pane, struct buf *out);
@@ -49,11 +49,11 @@ struct pane_ops {
 
 struct pane {
 	const struct pane_ops *ops;
-	size_t selected, top;      /* rows; selected < count unless there are none */
-	int shown;                 /* rows on screen when last drawn; 0: not drawn yet */
-	int shift;                 /* columns long rows are moved to the left by */
-	char *filter;              /* NULL: none */
-	char *search;              /* NULL: none */
+	size_t selected, top; /* rows; selected < count unless there are none */
+	int shown;            /* rows on screen when last drawn; 0: not drawn yet */
+	int shift;            /* columns long rows are moved to the left by */
+	char *filter;         /* NULL: none */
+	char *search;         /* NULL: none */
 };
 
 void pane_init(struct pane *pane, const struct pane_ops *ops);

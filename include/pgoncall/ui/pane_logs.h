@@ -9,8 +9,8 @@
 
 struct pane *pane_logs_new(void);
 /* Borrows the ring until the next call; NULL: none. name and state are copied. */
-void pane_logs_set(struct pane *pane, const struct log_ring *ring, const char *name,
-	const char *state);
+void pane_logs_set(
+	struct pane *pane, const struct log_ring *ring, const char *name, const char *state);
 /* After lines were added, dropped, or cleared. */
 void pane_logs_changed(struct pane *pane);
 

@@ -34,8 +34,12 @@ int prompt_new(struct prompt **prompt, const struct prompt_options *options, str
 /* NULL is allowed. Writes the history. */
 void prompt_free(struct prompt *prompt);
 
+/* One editor serves both (libedit's terminal description cannot be freed): each has a history of
+ * its own, and only commands are completed and kept in the file. */
+enum prompt_kind { PROMPT_COMMAND, PROMPT_SEARCH, PROMPT_KINDS };
+
 /* Begins a line. `label` is one or a few characters before it (":"). Closes one that is open. */
-void prompt_open(struct prompt *prompt, const char *label);
+void prompt_open(struct prompt *prompt, enum prompt_kind kind, const char *label);
 /* After PROMPT_DONE and PROMPT_CANCELLED the prompt is closed. */
 enum prompt_status prompt_feed(struct prompt *prompt, uint32_t key);
 /* Puts text in at the cursor as if typed; control characters are left out. */

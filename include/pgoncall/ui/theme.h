@@ -105,7 +105,7 @@ int theme_parse(struct theme *theme, const char *text, const char *path, struct 
 void theme_list(const struct strlist *dirs, struct strlist *names);
 /* "title.production" */
 const char *theme_element_name(enum theme_element element);
-/* One style laid over another: what `over` leaves at default comes from `base`; attributes add up. */
+/* One style over another: what `over` leaves at default comes from `base`; attributes add up. */
 struct theme_style theme_style_over(struct theme_style base, struct theme_style over);
 
 #endif

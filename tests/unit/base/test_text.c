@@ -25,6 +25,8 @@ static void buf_grows_consumes_and_hands_over(void **state)
 
 	(void)state;
 	assert_string_equal(buf_str(&buf), "");
+	buf_reserve(&buf, 100);
+	assert_string_equal(buf_str(&buf), "");
 	for (i = 0; i < 1000; i++)
 		buf_printf(&buf, "%d,", i);
 	assert_int_equal(strlen(buf_str(&buf)), buf.len);

@@ -34,12 +34,13 @@ static void container_reads_what_docker_says(void **state)
 	struct host_container container;
 
 	(void)state;
-	assert_int_equal(
-		parse("{\"state\":{\"Status\":\"running\",\"Running\":true,"
-		      "\"StartedAt\":\"2025-01-27T10:00:00.5Z\",\"Health\":{\"Status\":\"healthy\"}},"
-		      "\"image\":\"sha256:abc\",\"image_name\":\"postgres:15\",\"working_dir\":\"\","
-		      "\"network\":{\"IPAddress\":\"172.17.0.2\",\"Networks\":{}}}\n",
-			&container, NULL),
+	assert_int_equal(parse("{\"state\":{\"Status\":\"running\",\"Running\":true,"
+			       "\"StartedAt\":\"2025-01-27T10:00:00.5Z\",\"Health\":{\"Status\":"
+			       "\"healthy\"}},"
+			       "\"image\":\"sha256:abc\",\"image_name\":\"postgres:15\",\"working_"
+			       "dir\":\"\","
+			       "\"network\":{\"IPAddress\":\"172.17.0.2\",\"Networks\":{}}}\n",
+				 &container, NULL),
 		0);
 	assert_true(container.running);
 	assert_string_equal(container.status, "running");
@@ -58,7 +59,8 @@ static void container_finds_the_address_wherever_it_is(void **state)
 	expect_address("{\"IPAddress\":\"\",\"Networks\":{\"a\":{\"IPAddress\":\"\"},"
 		       "\"b\":{\"IPAddress\":\"10.88.0.4\"}}}",
 		"10.88.0.4");
-	expect_address("{\"Networks\":{\"n\":{\"IPAddress\":\"\",\"GlobalIPv6Address\":\"fd00::2\"}}}",
+	expect_address(
+		"{\"Networks\":{\"n\":{\"IPAddress\":\"\",\"GlobalIPv6Address\":\"fd00::2\"}}}",
 		"fd00::2");
 	expect_address("{\"Networks\":{\"host\":{\"IPAddress\":\"\"}}}", "");
 	expect_address("null", "");
@@ -75,8 +77,8 @@ static void container_refuses_an_address_that_is_none(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof(bad) / sizeof(bad[0]); i++) {
-		snprintf(json, sizeof(json),
-			"{\"state\":{},\"network\":{\"IPAddress\":\"%s\"}}", bad[i]);
+		snprintf(json, sizeof(json), "{\"state\":{},\"network\":{\"IPAddress\":\"%s\"}}",
+			bad[i]);
 		assert_int_equal(parse(json, &container, &err), -1);
 		assert_int_equal(err.code, ERR_PARSE);
 		assert_non_null(strstr(err.text, "db-1"));

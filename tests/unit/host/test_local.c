@@ -182,8 +182,8 @@ static void local_exec_ends_with_its_shell(void **state)
 	int pair[2];
 
 	assert_int_equal(loop_socketpair(pair, NULL), 0);
-	f->transport->ops->exec(f->transport, "sleep 30 & echo $!", (const int[]){ -1, pair[1], -1 },
-		on_done, &outcome);
+	f->transport->ops->exec(f->transport, "sleep 30 & echo $!",
+		(const int[]){ -1, pair[1], -1 }, on_done, &outcome);
 	wait_for(f->loop, outcome.calls == 1);
 	slurp(f->loop, pair[0], &out);
 	assert_int_equal(kill(atoi(buf_str(&out)), SIGKILL), 0);
@@ -294,7 +294,8 @@ static void local_dial_says_why_not(void **state)
 	assert_int_equal(read(pair[0], &byte, 1), 0);
 	close(pair[0]);
 	assert_int_equal(loop_socketpair(pair, NULL), 0);
-	f->transport->ops->dial(f->transport, "no.such.host.invalid", 1, pair[1], on_done, &outcome);
+	f->transport->ops->dial(
+		f->transport, "no.such.host.invalid", 1, pair[1], on_done, &outcome);
 	wait_for(f->loop, outcome.calls == 2);
 	assert_int_equal(outcome.err.code, ERR_RESOLVE);
 	close(pair[0]);
@@ -312,8 +313,8 @@ static void local_close_ends_every_stream(void **state)
 
 	assert_int_equal(loop_socketpair(pair, NULL), 0);
 	assert_int_equal(loop_socketpair(dialled, NULL), 0);
-	transport->ops->exec(transport, "echo $$; sleep 1000; true", (const int[]){ -1, pair[1], -1 },
-		on_done, &outcomes[0]);
+	transport->ops->exec(transport, "echo $$; sleep 1000; true",
+		(const int[]){ -1, pair[1], -1 }, on_done, &outcomes[0]);
 	wait_for(f->loop, read(pair[0], text, sizeof(text) - 1) > 0);
 	pid = atoi(text);
 	transport->ops->dial(transport, "localhost", 1, dialled[1], on_done, &outcomes[1]);

@@ -88,7 +88,8 @@ static void quote_leaves_harmless_words_readable(void **state)
 
 	(void)state;
 	host_command_add_setting(&line, "  sudo \t docker  ");
-	host_command_add_argv(&line, (const char *const[]){ "logs", "--since=30m", "a_b-1.2", NULL });
+	host_command_add_argv(
+		&line, (const char *const[]){ "logs", "--since=30m", "a_b-1.2", NULL });
 	assert_string_equal(buf_str(&line), "sudo docker logs --since=30m a_b-1.2");
 	buf_fini(&line);
 }

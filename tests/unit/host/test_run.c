@@ -6,9 +6,11 @@
 #include <stddef.h>
 #include <stdint.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
+#include <pgoncall/base/mem.h>
 #include <pgoncall/host/local.h>
 #include <pgoncall/host/run.h>
 
@@ -155,8 +157,8 @@ static void run_ends_at_its_time_limit(void **state)
 	struct outcome outcome = { 0 };
 	const struct host_run_options options = { .timeout_ms = 150 };
 
-	host_run_start(f->loop, f->transport, "echo begun; sleep 1000; true", &options, on_done,
-		&outcome);
+	host_run_start(
+		f->loop, f->transport, "echo begun; sleep 1000; true", &options, on_done, &outcome);
 	wait_for(f->loop, outcome.calls == 1);
 	assert_int_equal(outcome.err.code, ERR_TIMEOUT);
 	assert_int_equal(outcome.status, -1);
@@ -189,10 +191,17 @@ static void run_reports_a_closed_transport(void **state)
 {
 	struct fixture *f = *state;
 	struct outcome outcome = { 0 }, silent = { 0 };
+	char mark[] = "/tmp/test_run.XXXXXX";
 	struct host_run *run;
+	char *command;
 
-	host_run_start(f->loop, f->transport, "echo begun; sleep 1000", NULL, on_done, &outcome);
+	close(mkstemp(mark));
+	command = mem_printf("echo begun; rm %s; sleep 1000", mark);
+	host_run_start(f->loop, f->transport, command, NULL, on_done, &outcome);
+	free(command);
 	run = host_run_start(f->loop, f->transport, "sleep 1000", NULL, on_done, &silent);
+	/* What was printed before is in the pipe by now, one turn of the loop away. */
+	wait_for(f->loop, access(mark, F_OK) < 0);
 	settle(f->loop);
 	host_run_cancel(run);
 	f->transport->ops->close(f->transport);

@@ -1,6 +1,6 @@
 /*
- * Command lines, as text and as what a real shell makes of them: `docker` is a script that prints its
- * arguments, one per line.
+ * Command lines, as text and as what a real shell makes of them: `docker` is a script that prints
+ * its arguments, one per line.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -26,7 +26,8 @@ static char directory[] = "/tmp/test_runtime.XXXXXX";
 
 /* Inspecting a working directory answers with one that a shell must not read as anything else. */
 static const char fake[] = "#!/bin/sh\n"
-			   "for word; do case $word in {{.Config.WorkingDir}}) echo '/srv/a \"b\" $(id)'; exit;; esac; done\n"
+			   "for word; do case $word in {{.Config.WorkingDir}}) echo '/srv/a \"b\" "
+			   "$(id)'; exit;; esac; done\n"
 			   "for word; do printf '<%s>\\n' \"$word\"; done\n";
 
 static int make_fake(void **state)
@@ -103,8 +104,9 @@ static void runtime_exec_builds_golden_lines(void **state)
 	expect_line(&line, "sudo docker exec -i -e 'PGOPTIONS=-c lock_timeout=5s' boardofone-api-1 "
 			   "uv run alembic current");
 	assert_int_equal(host_runtime_exec(&podman, &exec, &line, NULL), 0);
-	expect_line(&line, "podman --root /r --runtime /usr/sbin/runc exec -i -e "
-			   "'PGOPTIONS=-c lock_timeout=5s' boardofone-api-1 uv run alembic current");
+	expect_line(&line,
+		"podman --root /r --runtime /usr/sbin/runc exec -i -e "
+		"'PGOPTIONS=-c lock_timeout=5s' boardofone-api-1 uv run alembic current");
 	exec.container = "/srv/app";
 	assert_int_equal(host_runtime_exec(&bare, &exec, &line, NULL), 0);
 	expect_line(&line, "cd /srv/app && exec env 'PGOPTIONS=-c lock_timeout=5s' "
@@ -169,7 +171,8 @@ static void runtime_exec_on_the_host_goes_to_the_directory(void **state)
 
 static void runtime_refuses_names_that_are_options(void **state)
 {
-	static const char *const bad[] = { "", "-v", "--privileged", "a b", "a;b", "a/b", ".", "a:b" };
+	static const char *const bad[] = { "", "-v", "--privileged", "a b", "a;b", "a/b", ".",
+		"a:b" };
 	struct strlist argv;
 	struct host_exec exec = { .argv = &argv };
 	struct host_logs logs = { .tail = -1 };
@@ -194,7 +197,8 @@ static void runtime_refuses_names_that_are_options(void **state)
 
 static void runtime_refuses_bad_environments_and_no_command(void **state)
 {
-	static const char *const bad[] = { "", "=x", "A", "1A=x", "A-B=x", "--privileged=1", "A B=x" };
+	static const char *const bad[] = { "", "=x", "A", "1A=x", "A-B=x", "--privileged=1",
+		"A B=x" };
 	struct strlist argv, env;
 	const struct host_exec exec = { "app", &argv, &env, false };
 	struct buf line = BUF_INIT;
@@ -221,16 +225,18 @@ static void runtime_files_builds_golden_lines(void **state)
 	struct buf line = BUF_INIT;
 
 	(void)state;
-	assert_int_equal(host_runtime_files(&docker, "app-1", "/srv/app/migrations/versions", &line,
-				 NULL),
+	assert_int_equal(
+		host_runtime_files(&docker, "app-1", "/srv/app/migrations/versions", &line, NULL),
 		0);
 	expect_line(&line, "docker cp app-1:/srv/app/migrations/versions/. -");
-	assert_int_equal(host_runtime_files(&podman, "app-1", "migrations/versions", &line, NULL), 0);
+	assert_int_equal(
+		host_runtime_files(&podman, "app-1", "migrations/versions", &line, NULL), 0);
 	expect_line(&line,
 		"d=$(podman --root /r --runtime /usr/sbin/runc inspect --type container --format "
 		"'{{.Config.WorkingDir}}' app-1) && podman --root /r --runtime /usr/sbin/runc cp "
 		"app-1:\"${d:-}\"/migrations/versions/. -");
-	assert_int_equal(host_runtime_files(&bare, "/srv/app", "migrations/versions", &line, NULL), 0);
+	assert_int_equal(
+		host_runtime_files(&bare, "/srv/app", "migrations/versions", &line, NULL), 0);
 	expect_line(&line, "tar -C /srv/app/migrations/versions -cf - .");
 	assert_int_equal(host_runtime_files(&bare, "", "/abs/with space", &line, NULL), 0);
 	expect_line(&line, "tar -C '/abs/with space' -cf - .");
@@ -250,8 +256,12 @@ static void runtime_files_takes_a_working_directory_as_text(void **state)
 
 static void runtime_logs_builds_golden_lines(void **state)
 {
-	struct host_logs logs = { .container = "api-1", .follow = true, .timestamps = true,
-		.since = HOST_SINCE_AGO, .since_ns = 1800 * CLOCK_NS_PER_S, .tail = 200 };
+	struct host_logs logs = { .container = "api-1",
+		.follow = true,
+		.timestamps = true,
+		.since = HOST_SINCE_AGO,
+		.since_ns = 1800 * CLOCK_NS_PER_S,
+		.tail = 200 };
 	struct buf line = BUF_INIT;
 
 	(void)state;
@@ -270,7 +280,9 @@ static void runtime_logs_builds_golden_lines(void **state)
 
 static void runtime_logs_of_a_bare_host(void **state)
 {
-	struct host_logs logs = { .container = "file:/var/log/it's.log", .follow = true, .tail = 50 };
+	struct host_logs logs = {
+		.container = "file:/var/log/it's.log", .follow = true, .tail = 50
+	};
 	struct buf line = BUF_INIT;
 
 	(void)state;
@@ -279,8 +291,11 @@ static void runtime_logs_of_a_bare_host(void **state)
 	logs = (struct host_logs){ .container = "file:/x", .tail = -1 };
 	assert_int_equal(host_runtime_logs(&bare, &logs, &line, NULL), 0);
 	expect_line(&line, "exec tail -n +1 -- /x");
-	logs = (struct host_logs){ .container = "journal:api@1.service", .follow = true,
-		.timestamps = true, .since = HOST_SINCE_AGO, .since_ns = 60 * CLOCK_NS_PER_S,
+	logs = (struct host_logs){ .container = "journal:api@1.service",
+		.follow = true,
+		.timestamps = true,
+		.since = HOST_SINCE_AGO,
+		.since_ns = 60 * CLOCK_NS_PER_S,
 		.tail = 10 };
 	assert_int_equal(host_runtime_logs(&bare, &logs, &line, NULL), 0);
 	expect_line(&line, "exec journalctl --no-pager --no-hostname --quiet "

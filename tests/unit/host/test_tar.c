@@ -45,7 +45,8 @@ static void expect_python_files(const char *script)
 
 	archive(script, &bytes);
 	assert_int_equal(
-		host_tar_read(bytes.data, bytes.len, "api-1", host_tar_want_py, NULL, &tar, NULL), 0);
+		host_tar_read(bytes.data, bytes.len, "api-1", host_tar_want_py, NULL, &tar, NULL),
+		0);
 	assert_int_equal(tar.n, 2);
 	assert_non_null(find(&tar, "a.py"));
 	assert_string_equal(find(&tar, "a.py")->data, "one");
@@ -88,7 +89,8 @@ static void tar_keeps_what_is_wanted_only(void **state)
 	struct host_tar tar;
 
 	(void)state;
-	archive("ln -s a.py versions/link.py; mkfifo versions/fifo.sql; tar -cf - versions", &bytes);
+	archive("ln -s a.py versions/link.py; mkfifo versions/fifo.sql; tar -cf - versions",
+		&bytes);
 	assert_int_equal(
 		host_tar_read(bytes.data, bytes.len, "x", host_tar_want_sql, NULL, &tar, NULL), 0);
 	assert_int_equal(tar.n, 1);

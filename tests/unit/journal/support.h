@@ -30,8 +30,8 @@ static inline char *make_directory(void)
 
 static inline void remove_directory(char *directory)
 {
-	char *command = mem_printf("rm -rf '%.*s'",
-		(int)(strlen(directory) - strlen("/state/journal")), directory);
+	char *command = mem_printf(
+		"rm -rf '%.*s'", (int)(strlen(directory) - strlen("/state/journal")), directory);
 
 	if (system(command) != 0)
 		abort();

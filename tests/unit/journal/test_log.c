@@ -29,7 +29,8 @@ static const struct tampering tamperings[] = {
 	{ "sed -i '3s/^.*$/{/' \"$1\"", "i.jsonl:4: record 4 stands where record 3 should" },
 	{ "sed -i 's/\"v\":1/\"v\": 1/' \"$1\"", "i.jsonl:1: the record was changed" },
 	{ "sed -i '2s/ada/eve/' \"$1\"", "i.jsonl:2: the record was changed" },
-	{ "sed -i '4s/\"hash\":\"./\"hash\":\"/' \"$1\"", "i.jsonl:4: the record has no prev or hash" },
+	{ "sed -i '4s/\"hash\":\"./\"hash\":\"/' \"$1\"",
+		"i.jsonl:4: the record has no prev or hash" },
 	{ "echo '{\"v\":1}' >>\"$1\"", "i.jsonl:6: the record has no prev or hash" },
 	/* a changed line given its right hash again: its follower knows better */
 	{ "l=$(sed -n '2s/two/TWO/;2s/,\"hash\":\"[0-9a-f]*\"}$/}/p' \"$1\");"

@@ -34,7 +34,8 @@ static void record_has_every_field_in_one_order(void **state)
 	buf_printf(&want,
 		"{\"v\":1,\"seq\":7,\"ts\":\"2025-01-27T10:00:00.123Z\",\"event\":\"intent\","
 		"\"intent\":null,\"incident\":\"i-1\",\"user\":\"ada@desk\",\"target\":\"prod\","
-		"\"host\":\"deploy@server\",\"host_key\":\"SHA256:abc\",\"database\":\"boardofone\","
+		"\"host\":\"deploy@server\",\"host_key\":\"SHA256:abc\",\"database\":"
+		"\"boardofone\","
 		"\"role\":\"bo1\",\"runbook\":\"stuck-migration\",\"step\":\"terminate\","
 		"\"command\":\"SELECT \\\"a\\\"\\n<FF>\\u20AC\","
 		"\"vars\":{\"pid\":\"8123\",\"db_password\":\"***\"},"
@@ -60,7 +61,8 @@ static void record_hash_can_be_checked_by_hand(void **state)
 	entry.command = "echo 'it''s'";
 	journal_record_write(&entry, &meta_prod, 1, moment, zeros, &line, hash);
 	buf_add_char(&line, '\n');
-	path = mem_printf("%.*s/line", (int)(strlen(directory) - strlen("/state/journal")), directory);
+	path = mem_printf(
+		"%.*s/line", (int)(strlen(directory) - strlen("/state/journal")), directory);
 	write_file(path, line.data, line.len);
 	command = mem_printf(
 		"sed 's/,\"hash\":\"[0-9a-f]*\"}$/}/' '%s' | tr -d '\\n' | sha256sum", path);

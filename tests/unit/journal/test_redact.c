@@ -27,7 +27,8 @@ static const struct {
 	{ "password=a\\ b dbname=x", "password=*** dbname=x" },
 	/* environment and options */
 	{ "docker exec -e PGPASSWORD=s3cret db psql", "docker exec -e PGPASSWORD=*** db psql" },
-	{ "docker exec -e 'PGPASSWORD=s3 cret' db psql", "docker exec -e 'PGPASSWORD=***' db psql" },
+	{ "docker exec -e 'PGPASSWORD=s3 cret' db psql",
+		"docker exec -e 'PGPASSWORD=***' db psql" },
 	{ "-e 'PGPASSWORD=it'\\''s me' db", "-e 'PGPASSWORD=***' db" },
 	{ "PGPASSWORD='it'\\''s me' psql", "PGPASSWORD=*** psql" },
 	{ "export DB_PASSWORD=\"a\\\"b c\"; x", "export DB_PASSWORD=***; x" },
@@ -48,7 +49,8 @@ static const struct {
 	/* JSON and headers */
 	{ "{\"user\":\"a\",\"password\":\"s3cret\",\"n\":1}",
 		"{\"user\":\"a\",\"password\":***,\"n\":1}" },
-	{ "{\\\"api_key\\\": \\\"s3cret\\\", \\\"n\\\": 1}", "{\\\"api_key\\\": ***, \\\"n\\\": 1}" },
+	{ "{\\\"api_key\\\": \\\"s3cret\\\", \\\"n\\\": 1}",
+		"{\\\"api_key\\\": ***, \\\"n\\\": 1}" },
 	{ "'token' => 's3cret'", "'token' => ***" },
 	{ "curl -H 'Authorization: Bearer abcdefgh.ijk'", "curl -H 'Authorization: Bearer ***'" },
 	{ "Authorization: Basic YWRhOnMzY3JldA==", "Authorization: Basic ***" },
@@ -56,7 +58,8 @@ static const struct {
 	{ "use ghp_0123456789abcdefghij now", "use *** now" },
 	{ "key AKIAIOSFODNN7EXAMPLE.", "key ***" },
 	{ "jwt eyJhbGciOiJIUzI1NiIsInR5cCI6IkpXVCJ9.e30.x", "jwt ***" },
-	{ "-----BEGIN OPENSSH PRIVATE KEY-----\nb3Blb\nc3NoL\n-----END OPENSSH PRIVATE KEY-----\nrest",
+	{ "-----BEGIN OPENSSH PRIVATE KEY-----\nb3Blb\nc3NoL\n-----END OPENSSH PRIVATE "
+	  "KEY-----\nrest",
 		"-----BEGIN OPENSSH PRIVATE KEY-----***-----END OPENSSH PRIVATE KEY-----\nrest" },
 	{ "-----BEGIN PRIVATE KEY-----\ncut off", "-----BEGIN PRIVATE KEY-----***" },
 	/* nothing to hide */

@@ -103,7 +103,8 @@ static void report_tells_the_timeline(void **state)
 		"SELECT pg_terminate_backend(8123)\n"
 		"```\n"
 		"\n"
-		"**2025-01-27 10:00:03Z** Write 4: **result unknown**, the connection was lost; the "
+		"**2025-01-27 10:00:03Z** Write 4: **result unknown**, the connection was lost; "
+		"the "
 		"link to server was lost\n"
 		"\n"
 		"```\n"
@@ -114,9 +115,11 @@ static void report_tells_the_timeline(void **state)
 		"\n"
 		"## Writes of unknown result\n"
 		"\n"
-		"- Write 4 at 2025-01-27 10:00:03Z: look whether it was done; it was not repeated.\n"
+		"- Write 4 at 2025-01-27 10:00:03Z: look whether it was done; it was not "
+		"repeated.\n"
 		"\n"
-		"The hashes make a change to the journal evident, not impossible: compare the end of "
+		"The hashes make a change to the journal evident, not impossible: compare the end "
+		"of "
 		"the chain with a copy kept elsewhere.\n",
 		log.head);
 	assert_string_equal(buf_str(&got), buf_str(&want));
@@ -142,8 +145,8 @@ static void report_contains_hostile_text(void **state)
 	assert_null(strstr(buf_str(&got), "\n# Heading"));
 	assert_null(strstr(buf_str(&got), "<script>"));
 	assert_null(strchr(buf_str(&got), 0x1b));
-	assert_non_null(strstr(buf_str(&got),
-		"\n`````\nSELECT 1\n````\n# not a heading^[[2J\n`````\n"));
+	assert_non_null(
+		strstr(buf_str(&got), "\n`````\nSELECT 1\n````\n# not a heading^[[2J\n`````\n"));
 	journal_log_fini(&log);
 	buf_fini(&got);
 }

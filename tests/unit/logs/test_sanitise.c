@@ -68,7 +68,11 @@ static void expect(const char *text, const char *want)
 static void sanitise_keeps_plain_text(void **state)
 {
 	struct log_line line;
-	struct log_raw raw = { .text = "x", .len = 1, .cut = 9, .has_time = true, .time_ns = 5,
+	struct log_raw raw = { .text = "x",
+		.len = 1,
+		.cut = 9,
+		.has_time = true,
+		.time_ns = 5,
 		.stream = LOG_STDERR };
 
 	(void)state;
@@ -98,7 +102,9 @@ static void sanitise_turns_sgr_into_spans(void **state)
 	expect("\x1b[31m\x1b[32mx", "{3,0,:x}");
 	expect("\x1b[31mx\x1b[31my", "{2,0,:xy}");
 	expect("\x1b[31mx\x1b[39m\x1b[49my", "{2,0,:x}y");
-	expect("\xC2\x9B" "35mx", "{6,0,:x}");
+	expect("\xC2\x9B"
+	       "35mx",
+		"{6,0,:x}");
 	expect("\x1b[4mu\x1b[4:0mn\x1b[4:3mu", "{0,0,u:u}n{0,0,u:u}");
 }
 
@@ -124,12 +130,19 @@ static void sanitise_drops_other_sequences(void **state)
 {
 	(void)state;
 	expect("a\x1b[2Jb\x1b[10;20Hc\x1b[?1049hd\x1b[6ne", "abcde");
-	expect("a\x1b]52;c;ZXZpbA==\x07" "b", "ab");
+	expect("a\x1b]52;c;ZXZpbA==\x07"
+	       "b",
+		"ab");
 	expect("a\x1b]0;title\x1b\\b", "ab");
 	expect("a\x1b]8;;http://x\x1b\\link\x1b]8;;\x1b\\b", "alinkb");
 	expect("a\x1bPq#0\x1b\\b\x1b_apc\x1b\\c\x1b^pm\x1b\\d\x1bXsos\x1b\\e", "abcde");
-	expect("a\xC2\x9D" "52;c;x\xC2\x9C" "b", "ab");
-	expect("a\x1b(Bb\x1b" "cc\x1b=d\x1b#8e", "abcde");
+	expect("a\xC2\x9D"
+	       "52;c;x\xC2\x9C"
+	       "b",
+		"ab");
+	expect("a\x1b(Bb\x1b"
+	       "cc\x1b=d\x1b#8e",
+		"abcde");
 	expect("a\x1b[31 qb", "ab");
 }
 
@@ -142,7 +155,9 @@ static void sanitise_shows_sequences_that_do_not_end(void **state)
 	expect("a\x1b[31", "a^[[31");
 	expect("a\x1b", "a^[");
 	expect("a\x1b[3\x01mb", "a^[[3^Amb");
-	expect("a\xC2\x9D" "evil", "a<U+009D>evil");
+	expect("a\xC2\x9D"
+	       "evil",
+		"a<U+009D>evil");
 }
 
 static void sanitise_makes_controls_visible(void **state)
@@ -150,9 +165,13 @@ static void sanitise_makes_controls_visible(void **state)
 	(void)state;
 	expect_bytes("a\0b\x08\x7F\x07", 6, "a^@b^H^?^G");
 	expect("\xFF\xC0\x80\xE9x", "<FF><C0><80><E9>x");
-	expect("\x9B" "31mx", "<9B>31mx");
+	expect("\x9B"
+	       "31mx",
+		"<9B>31mx");
 	expect("\xC2\x85", "<U+0085>");
-	expect("\xE2\x80\xAE" "txt.exe\xE2\x81\xA6", "<U+202E>txt.exe<U+2066>");
+	expect("\xE2\x80\xAE"
+	       "txt.exe\xE2\x81\xA6",
+		"<U+202E>txt.exe<U+2066>");
 	expect("\xE2\x80\x8F\xD8\x9C\xE2\x80\xA8", "<U+200F><U+061C><U+2028>");
 	expect("f\xE2\x80\x8Bo\xC2\xADo\xEF\xBB\xBF", "foo");
 	expect("\xF0\x9F\x91\xA9\xE2\x80\x8D\xF0\x9F\x94\xA7", "\xF0\x9F\x91\xA9\xF0\x9F\x94\xA7");
@@ -189,20 +208,26 @@ static void sanitise_detects_levels(void **state)
 		const char *text;
 		enum log_level level;
 	} lines[] = {
-		{ "INFO  [alembic.runtime.migration] Running upgrade a -> b, fix ERROR", LOG_LEVEL_INFO },
+		{ "INFO  [alembic.runtime.migration] Running upgrade a -> b, fix ERROR",
+			LOG_LEVEL_INFO },
 		{ "ERROR [alembic.util.messaging] Multiple head revisions", LOG_LEVEL_ERROR },
 		{ "WARNI [py.warnings] x", LOG_LEVEL_WARNING },
 		{ "FAILED: Can't locate revision identified by 'x'", LOG_LEVEL_ERROR },
-		{ "2025-01-27 10:00:00.000 UTC [123] ERROR:  relation \"x\" does not exist", LOG_LEVEL_ERROR },
-		{ "2025-01-27 10:00:00.000 UTC [123] LOG:  statement: SELECT 'ERROR'", LOG_LEVEL_INFO },
-		{ "2025-01-27 10:00:00 UTC [1] FATAL:  sorry, too many clients already", LOG_LEVEL_ERROR },
-		{ "INFO:     127.0.0.1:5000 - \"GET /api/health HTTP/1.1\" 200 OK", LOG_LEVEL_INFO },
+		{ "2025-01-27 10:00:00.000 UTC [123] ERROR:  relation \"x\" does not exist",
+			LOG_LEVEL_ERROR },
+		{ "2025-01-27 10:00:00.000 UTC [123] LOG:  statement: SELECT 'ERROR'",
+			LOG_LEVEL_INFO },
+		{ "2025-01-27 10:00:00 UTC [1] FATAL:  sorry, too many clients already",
+			LOG_LEVEL_ERROR },
+		{ "INFO:     127.0.0.1:5000 - \"GET /api/health HTTP/1.1\" 200 OK",
+			LOG_LEVEL_INFO },
 		{ "{\"time\":\"x\",\"level\":\"error\",\"msg\":\"INFO\"}", LOG_LEVEL_ERROR },
 		{ "ts=1 level=warn msg=\"x\"", LOG_LEVEL_WARNING },
 		{ "ts=1 lvl=dbg", LOG_LEVEL_UNKNOWN },
 		{ "{\"levelname\": \"DEBUG\"}", LOG_LEVEL_DEBUG },
 		{ "Traceback (most recent call last):", LOG_LEVEL_ERROR },
-		{ "psycopg2.errors.LockNotAvailable: canceling statement due to lock timeout", LOG_LEVEL_ERROR },
+		{ "psycopg2.errors.LockNotAvailable: canceling statement due to lock timeout",
+			LOG_LEVEL_ERROR },
 		{ "❌ Migration failed!", LOG_LEVEL_ERROR },
 		{ "✅ Migrations completed successfully", LOG_LEVEL_INFO },
 		{ "the level of water", LOG_LEVEL_UNKNOWN },

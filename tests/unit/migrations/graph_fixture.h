@@ -12,28 +12,26 @@
 #include <pgoncall/migrations/graph.h>
 
 /* The eight revisions of the guide. */
-static const char *const fixture_guide =
-	"ced8f3f148bb\n"
-	"2f7e9d4c8b1a <- ced8f3f148bb\n"
-	"71a746e3c1d9 <- 2f7e9d4c8b1a\n"
-	"8a5d2f9e1b3c <- 71a746e3c1d9\n"
-	"9f3c7b8e2d1a <- 8a5d2f9e1b3c\n"
-	"f23423398b2a <- 9f3c7b8e2d1a\n"
-	"001_research_metrics <- f23423398b2a\n"
-	"622dbc22743e <- 001_research_metrics\n";
+static const char *const fixture_guide = "ced8f3f148bb\n"
+					 "2f7e9d4c8b1a <- ced8f3f148bb\n"
+					 "71a746e3c1d9 <- 2f7e9d4c8b1a\n"
+					 "8a5d2f9e1b3c <- 71a746e3c1d9\n"
+					 "9f3c7b8e2d1a <- 8a5d2f9e1b3c\n"
+					 "f23423398b2a <- 9f3c7b8e2d1a\n"
+					 "001_research_metrics <- f23423398b2a\n"
+					 "622dbc22743e <- 001_research_metrics\n";
 
 /* A branch, its merge, two heads, and a second base that depends on one side of the branch. */
-static const char *const fixture_graph =
-	"a0\n"
-	"b0 <- a0\n"
-	"c1 <- b0\n"
-	"c2 <- b0\n"
-	"d0 <- c1 c2\n"
-	"e0 <- d0\n"
-	"f1 <- e0\n"
-	"f2 <- e0\n"
-	"x0 # billing\n"
-	"y0 <- x0 : c1\n";
+static const char *const fixture_graph = "a0\n"
+					 "b0 <- a0\n"
+					 "c1 <- b0\n"
+					 "c2 <- b0\n"
+					 "d0 <- c1 c2\n"
+					 "e0 <- d0\n"
+					 "f1 <- e0\n"
+					 "f2 <- e0\n"
+					 "x0 # billing\n"
+					 "y0 <- x0 : c1\n";
 
 static void fixture_read_line(char *line, struct migration_revision *r)
 {

@@ -60,7 +60,8 @@ static struct migration_graph *read_directory(const char *root, int number)
 		read_file(path, &text);
 		take = mem_grow(take, n, &cap, sizeof(*take));
 		assert_int_equal(
-			migration_revision_parse(path, text.data, text.len, &take[n], &problems), 0);
+			migration_revision_parse(path, text.data, text.len, &take[n], &problems),
+			0);
 		n++;
 		free(path);
 	}
@@ -198,7 +199,8 @@ static const char *find_python(void)
 	size_t i;
 
 	for (i = 0; i < sizeof(pythons) / sizeof(pythons[0]); i++) {
-		snprintf(command, sizeof(command), "%s -c 'import alembic' >/dev/null 2>&1", pythons[i]);
+		snprintf(command, sizeof(command), "%s -c 'import alembic' >/dev/null 2>&1",
+			pythons[i]);
 		if (system(command) == 0)
 			return pythons[i];
 	}
@@ -207,7 +209,7 @@ static const char *find_python(void)
 
 static void graph_agrees_with_alembic(void **state)
 {
-	char root[] = "/tmp/pgoncall-test-XXXXXX", line[65536];
+	char root[] = "/tmp/pgoncall-alembic-XXXXXX", line[65536];
 	const char *python = find_python(), *graphs = getenv("PGONCALL_ALEMBIC_GRAPHS");
 	const char *seed = getenv("PGONCALL_ALEMBIC_SEED");
 	struct reading reading = { 0 };
@@ -219,8 +221,8 @@ static void graph_agrees_with_alembic(void **state)
 	if (!python)
 		skip();
 	assert_non_null(mkdtemp(root));
-	command = mem_printf("%s " ORACLE " %s %s %s", python, root, seed ? seed : "7",
-		graphs ? graphs : "40");
+	command = mem_printf(
+		"%s " ORACLE " %s %s %s", python, root, seed ? seed : "7", graphs ? graphs : "40");
 	oracle = popen(command, "r");
 	assert_non_null(oracle);
 	while (fgets(line, sizeof(line), oracle)) {

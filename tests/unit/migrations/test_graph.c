@@ -183,8 +183,9 @@ static void graph_reports_unknown_rows(void **state)
 	assert_int_equal(g->current.n, 0);
 	assert_int_equal(g->revisions[7].state, MIGRATION_UNKNOWN);
 	assert_true(g->problems.items[0].fatal);
-	expect_problems(g, "unknown-version: the version table says 'xyz_gone_1234', which no revision "
-			   "file here defines\n");
+	expect_problems(g,
+		"unknown-version: the version table says 'xyz_gone_1234', which no revision "
+		"file here defines\n");
 	fixture_mark(g, "F23423398b2a f23423398b2a");
 	assert_int_equal(g->unknown_rows.n, 1);
 	expect_list(g, &g->current, "f23423398b2a");
@@ -204,14 +205,16 @@ static void graph_reports_partial_and_overlapping_rows(void **state)
 	fixture_mark(g, "f234");
 	expect_list(g, &g->current, "f23423398b2a");
 	expect_list(g, &g->pending, "001_research_metrics, 622dbc22743e");
-	expect_problems(g, "partial-version: the version table says 'f234', which Alembic takes for "
-			   "f23423398b2a; the next upgrade will leave both in the table: store the "
-			   "full id\n");
+	expect_problems(g,
+		"partial-version: the version table says 'f234', which Alembic takes for "
+		"f23423398b2a; the next upgrade will leave both in the table: store the "
+		"full id\n");
 	fixture_mark(g, "f23423398b2a 622dbc22743e");
 	expect_list(g, &g->current, "622dbc22743e");
-	expect_problems(g, "overlapping-versions: the version table holds f23423398b2a beside a later "
-			   "revision that includes it, so Alembic refuses to upgrade: only the later "
-			   "row belongs there\n");
+	expect_problems(g,
+		"overlapping-versions: the version table holds f23423398b2a beside a later "
+		"revision that includes it, so Alembic refuses to upgrade: only the later "
+		"row belongs there\n");
 	fixture_mark(g, "");
 	expect_problems(g, "");
 	migration_graph_free(g);
@@ -237,12 +240,14 @@ static void graph_finds_by_unique_prefix(void **state)
 
 static void graph_survives_cycles(void **state)
 {
-	struct migration_graph *g = fixture_build("cyc1 <- cyc2\ncyc2 <- cyc1\nbase\ntop <- cyc1 base\n");
+	struct migration_graph *g =
+		fixture_build("cyc1 <- cyc2\ncyc2 <- cyc1\nbase\ntop <- cyc1 base\n");
 
 	(void)state;
 	expect_order(g, "top base cyc1 cyc2");
-	expect_problems(g, "cycle: revisions come after each other in a circle, so no alembic command "
-			   "works: cyc1, cyc2\n");
+	expect_problems(g,
+		"cycle: revisions come after each other in a circle, so no alembic command "
+		"works: cyc1, cyc2\n");
 	assert_true(migration_graph_find(g, "cyc1")->in_cycle);
 	assert_false(migration_graph_find(g, "top")->in_cycle);
 	assert_false(migration_graph_find(g, "base")->in_cycle);
@@ -264,10 +269,11 @@ static void graph_reports_missing_parents(void **state)
 	struct migration_graph *g = fixture_build("a\norph1 <- missing_parent\nb <- a : nothing\n");
 
 	(void)state;
-	expect_problems(g, "missing-dependency: b depends on 'nothing', which no file defines, so no "
-			   "alembic command works: restore its file\n"
-			   "missing-parent: orph1 comes after 'missing_parent', which no file defines, "
-			   "so no alembic command works: restore its file\n");
+	expect_problems(g,
+		"missing-dependency: b depends on 'nothing', which no file defines, so no "
+		"alembic command works: restore its file\n"
+		"missing-parent: orph1 comes after 'missing_parent', which no file defines, "
+		"so no alembic command works: restore its file\n");
 	assert_int_equal(migration_graph_find(g, "orph1")->parents.n, 0);
 	assert_false(migration_graph_find(g, "orph1")->is_base);
 	fixture_mark(g, "missing_parent");
@@ -277,7 +283,8 @@ static void graph_reports_missing_parents(void **state)
 
 static void graph_keeps_one_of_duplicates(void **state)
 {
-	struct migration_graph *g = fixture_build("a /v/1_a.py\nd <- a /v/2_d.py\nd /v/3_d.py\nd <- x /v/0_d.py\n");
+	struct migration_graph *g =
+		fixture_build("a /v/1_a.py\nd <- a /v/2_d.py\nd /v/3_d.py\nd <- x /v/0_d.py\n");
 
 	(void)state;
 	assert_int_equal(g->n, 2);

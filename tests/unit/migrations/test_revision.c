@@ -14,6 +14,7 @@
 #include <dirent.h>
 
 #include <pgoncall/base/buf.h>
+#include <pgoncall/base/clock.h>
 #include <pgoncall/base/mem.h>
 #include <pgoncall/migrations/revision.h>
 
@@ -220,6 +221,29 @@ static void revision_survives_deep_nesting(void **state)
 	buf_fini(&text);
 }
 
+/* Long chains, sums, tuples and lines: nothing looks at the rest of the line for each of its parts. */
+static void revision_is_linear(void **state)
+{
+	static const char *const parts[] = { "a=", "a,", "'a'+", "'a' ", "(", "a;", "f'{a}'",
+		"a:=", "if a:", "x[" };
+	struct buf text = BUF_INIT;
+	struct migration_revision r;
+	int64_t start = clock_monotonic();
+	size_t k, i;
+
+	(void)state;
+	for (k = 0; k < sizeof(parts) / sizeof(parts[0]); k++) {
+		buf_clear(&text);
+		for (i = 0; i < (2u << 20) / strlen(parts[k]); i++)
+			buf_add_str(&text, parts[k]);
+		buf_add_str(&text, "\nrevision = 'r'\n");
+		if (parse_quietly(text.data, text.len, &r) == 0)
+			migration_revision_fini(&r);
+	}
+	assert_true(clock_monotonic() - start < 60 * CLOCK_NS_PER_S);
+	buf_fini(&text);
+}
+
 static void revision_refuses_a_huge_file(void **state)
 {
 	size_t len = 5 << 20;
@@ -266,6 +290,7 @@ int main(void)
 		cmocka_unit_test(revision_file_names_are_alembics),
 		cmocka_unit_test(revision_bounds_what_a_file_computes),
 		cmocka_unit_test(revision_survives_deep_nesting),
+		cmocka_unit_test(revision_is_linear),
 		cmocka_unit_test(revision_refuses_a_huge_file),
 		cmocka_unit_test(revision_survives_every_cut),
 	};

@@ -253,7 +253,7 @@ static void client_open(struct client *client, const char *host, bool ask)
 	client->transport = ssh_transport_open(client->thread, client->loop, &options, &events);
 }
 
-static struct client client_connect(struct client *client, const char *host)
+__attribute__((unused)) static struct client client_connect(struct client *client, const char *host)
 {
 	memset(client, 0, sizeof(*client));
 	client_open(client, host, false);
@@ -278,6 +278,8 @@ __attribute__((unused)) static void client_expect_down(struct client *client, co
 	WAIT_FOR(client, client->up || client->down);
 	assert_int_equal(client->up, 0);
 	assert_int_equal(client->down, 1);
+	if (getenv("SHOW"))
+		fprintf(stderr, "  %s\n", client->why.text);
 	if (client->why.code != code || !strstr(client->why.text, words))
 		fail_msg("code %d, not %d; or no \"%s\" in: %s", client->why.code, code, words,
 			client->why.text);
@@ -373,7 +375,7 @@ __attribute__((unused)) static void command_start(
 	client->transport->ops->exec(client->transport, text, fds, command_on_done, command);
 }
 
-static void command_fini(struct command *command)
+__attribute__((unused)) static void command_fini(struct command *command)
 {
 	sink_stop(&command->out);
 	sink_stop(&command->err);

@@ -54,7 +54,8 @@ static int group_setup(void **state)
 	assert_non_null(mkdtemp(dir));
 	mkdir("/run/sshd", 0755);
 	run("ssh-keygen -q -t ed25519 -N '' -C good -f %s/good", dir);
-	run("ssh-keygen -q -t ecdsa -N 'open sesame' -C locked -f %s/locked", dir);
+	/* Not ECDSA in OpenSSH's format: libssh2 1.10 leaks 56 bytes when it opens one. */
+	run("ssh-keygen -q -t ed25519 -N 'open sesame' -C locked -f %s/locked", dir);
 	run("ssh-keygen -q -t rsa -b 2048 -N '' -C rsakey -f %s/rsa", dir);
 	run("ssh-keygen -q -t ed25519 -N '' -C stranger -f %s/stranger", dir);
 	run("ssh-keygen -q -t ed25519 -N 'open sesame' -C stranger -f %s/locked_stranger", dir);
@@ -150,7 +151,7 @@ static void connect_refuses_an_unknown_host_key(void **state)
 	configure(target.port, " IdentityFile $/good\n UserKnownHostsFile $/empty\n");
 	memset(&client, 0, sizeof(client));
 	client_expect_down(&client, "h", false, ERR_HOSTKEY, "is unknown: ED25519 SHA256:");
-	assert_non_null(strstr(client.why.text, "ssh -p "));
+	assert_non_null(strstr(client.why.text, "with: ssh -F "));
 	assert_int_equal(client.steps, 2); /* nothing after the TCP connection */
 	client_close(&client);
 	/* asked, and declined */
@@ -266,6 +267,7 @@ static void connect_asks_for_a_passphrase(void **state)
 static void connect_uses_the_agent(void **state)
 {
 	static const char *const names[] = { "good", "rsa" };
+	char more[128];
 	size_t i;
 
 	(void)state;
@@ -277,8 +279,9 @@ static void connect_uses_the_agent(void **state)
 			" IdentityAgent $/agent\n IdentitiesOnly no\n IdentityFile none\n");
 		expect_up("agent key ", NULL);
 		/* only what IdentityFile names, by its public half */
-		configure(target.port, line(" IdentityAgent %s/agent\n IdentityFile %1$s/%s\n",
-					       names[i]));
+		snprintf(more, sizeof(more), " IdentityAgent $/agent\n IdentityFile $/%s\n",
+			names[i]);
+		configure(target.port, more);
 		expect_up("agent key ", NULL);
 		configure(target.port,
 			" IdentityAgent $/agent\n IdentityFile $/stranger\n");
@@ -353,8 +356,9 @@ static void connect_names_the_jump_host(void **state)
 	expect_down(ERR_CONNECT, "jump host gate: nothing listens", false);
 	/* the jump host works, and nothing listens behind it */
 	snprintf(more, sizeof(more),
-		"%s ProxyJump root@gate\nHost gate\n HostName 127.0.0.1\n Port %d\n%s",
-		" IdentityFile $/good\n", target.port, " IdentityFile $/good\n");
+		" IdentityFile $/good\n ProxyJump root@gate\n"
+		"Host gate\n HostName 127.0.0.1\n Port %d\n IdentityFile $/good\n",
+		target.port);
 	configure(dead_port, more);
 	expect_down(ERR_CONNECT, "does not take connections, as seen from 127.0.0.1:", false);
 }

@@ -50,13 +50,13 @@ static struct db_snapshot *picture_snapshot_new(void)
 }
 
 /* Adds an idle session; the returned one is valid until the next is added. */
-static struct db_session *picture_add(struct db_snapshot *snapshot, int pid, const char *application,
-	const char *query)
+static struct db_session *picture_add(
+	struct db_snapshot *snapshot, int pid, const char *application, const char *query)
 {
 	struct db_session *s;
 
-	snapshot->sessions = mem_realloc(snapshot->sessions, snapshot->n_sessions + 1,
-		sizeof(*snapshot->sessions));
+	snapshot->sessions = mem_realloc(
+		snapshot->sessions, snapshot->n_sessions + 1, sizeof(*snapshot->sessions));
 	s = &snapshot->sessions[snapshot->n_sessions++];
 	memset(s, 0, sizeof(*s));
 	s->pid = pid;
@@ -127,7 +127,8 @@ static void picture_add_stuck(struct db_snapshot *snapshot)
 	picture_wait(s, 8123, "AccessExclusive", 192);
 	s->migration = true;
 	picture_set(&s->version_lock, "RowExclusive");
-	s = picture_add(snapshot, 8151, "api", "SELECT users.id, users.email FROM users WHERE id = $1");
+	s = picture_add(
+		snapshot, 8151, "api", "SELECT users.id, users.email FROM users WHERE id = $1");
 	picture_wait(s, 8140, "AccessShare", 170);
 	s = picture_add(snapshot, 8152, "api", "UPDATE users SET last_login = now() WHERE id = $1");
 	picture_wait(s, 8140, "RowExclusive", 161);
@@ -169,9 +170,12 @@ static void picture_add_revision(struct migration_revision *revisions, size_t *n
 {
 	struct migration_problems problems;
 	char *path = mem_printf("migrations/versions/%s.py", id);
-	char *text = mem_printf("\"\"\"%s\n\nRevision ID: %s\nRevises: %s\nCreate Date: %s\n\"\"\"\n"
-		"revision = '%s'\ndown_revision = %s\n\n\ndef upgrade():\n    op.execute('SELECT 1')\n\n\n"
-		"def downgrade():\n    pass\n", message, id, down, date, id, down);
+	char *text =
+		mem_printf("\"\"\"%s\n\nRevision ID: %s\nRevises: %s\nCreate Date: %s\n\"\"\"\n"
+			   "revision = '%s'\ndown_revision = %s\n\n\ndef upgrade():\n    "
+			   "op.execute('SELECT 1')\n\n\n"
+			   "def downgrade():\n    pass\n",
+			message, id, down, date, id, down);
 
 	migration_problems_init(&problems);
 	if (migration_revision_parse(path, text, strlen(text), &revisions[*n], &problems) == 0)
@@ -216,8 +220,11 @@ static struct migration_graph *picture_graph_new(const char *version)
 
 static void picture_log(struct log_ring *ring, int seconds, const char *text)
 {
-	struct log_raw raw = { .text = text, .len = strlen(text), .has_time = true,
-		.time_ns = PICTURE_WALL + seconds * CLOCK_NS_PER_S, .stream = LOG_STDERR };
+	struct log_raw raw = { .text = text,
+		.len = strlen(text),
+		.has_time = true,
+		.time_ns = PICTURE_WALL + seconds * CLOCK_NS_PER_S,
+		.stream = LOG_STDERR };
 	struct log_line line;
 
 	log_line_init(&line, &raw, 0, raw.time_ns);
@@ -226,28 +233,32 @@ static void picture_log(struct log_ring *ring, int seconds, const char *text)
 
 static void picture_logs(struct log_ring *ring)
 {
-	picture_log(ring, -200, "INFO:     172.18.0.1:41234 - \"GET /api/health/db HTTP/1.1\" 200 OK");
+	picture_log(
+		ring, -200, "INFO:     172.18.0.1:41234 - \"GET /api/health/db HTTP/1.1\" 200 OK");
 	picture_log(ring, -196, "INFO  [alembic.runtime.migration] Context impl PostgresqlImpl.");
 	picture_log(ring, -196, "INFO  [alembic.runtime.migration] Will assume transactional DDL.");
-	picture_log(ring, -193, "INFO  [alembic.runtime.migration] Running upgrade 001_research_metrics "
+	picture_log(ring, -193,
+		"INFO  [alembic.runtime.migration] Running upgrade 001_research_metrics "
 		"-> 622dbc22743e, add_session_events_and_session_tasks_tables");
 	picture_log(ring, -150, "WARNING  pool: connection checkout took 20.1 s");
-	picture_log(ring, -120, "\033[31mERROR\033[0m  api: request timed out after 30 s: GET "
+	picture_log(ring, -120,
+		"\033[31mERROR\033[0m  api: request timed out after 30 s: GET "
 		"/api/v1/sessions user=42");
 	picture_log(ring, -60, "ERROR  api: request timed out after 30 s: POST /api/v1/login");
-	picture_log(ring, -13, "INFO:     172.18.0.1:41239 - \"GET /api/health/db HTTP/1.1\" 503 "
+	picture_log(ring, -13,
+		"INFO:     172.18.0.1:41239 - \"GET /api/health/db HTTP/1.1\" 503 "
 		"Service Unavailable");
 }
 
 /* --- all of it ------------------------------------------------------------------------------- */
 
-static void picture_find(struct findings *findings, const char *code, enum finding_severity severity,
-	const char *text, const char *runbook)
+static void picture_find(struct findings *findings, const char *code,
+	enum finding_severity severity, const char *text, const char *runbook)
 {
 	struct finding *f;
 
-	findings->items = mem_grow(findings->items, findings->n, &findings->cap,
-		sizeof(*findings->items));
+	findings->items =
+		mem_grow(findings->items, findings->n, &findings->cap, sizeof(*findings->items));
 	f = &findings->items[findings->n++];
 	memset(f, 0, sizeof(*f));
 	f->code = code;
@@ -259,8 +270,10 @@ static void picture_find(struct findings *findings, const char *code, enum findi
 
 static struct console_facts picture_facts(void)
 {
-	struct console_facts facts = { .target = "prod", .database = "boardofone",
-		.environment = CONFIRM_PRODUCTION, .ssh_ms = 11 };
+	struct console_facts facts = { .target = "prod",
+		.database = "boardofone",
+		.environment = CONFIRM_PRODUCTION,
+		.ssh_ms = 11 };
 
 	return facts;
 }
@@ -268,8 +281,8 @@ static struct console_facts picture_facts(void)
 static void picture_init(struct picture *picture)
 {
 	static const enum key_command on[] = { CMD_CANCEL_QUERY, CMD_TERMINATE, CMD_RUNBOOKS,
-		CMD_OPEN_RUNBOOK, CMD_REVIEW, CMD_REFRESH, CMD_PAUSE, CMD_TARGET, CMD_COPY, CMD_WRITE,
-		CMD_THEME, CMD_SUSPEND, CMD_PREVIOUS_SOURCE, CMD_NEXT_SOURCE };
+		CMD_OPEN_RUNBOOK, CMD_REVIEW, CMD_REFRESH, CMD_PAUSE, CMD_TARGET, CMD_COPY,
+		CMD_WRITE, CMD_THEME, CMD_SUSPEND, CMD_PREVIOUS_SOURCE, CMD_NEXT_SOURCE };
 	struct console_options options = { .editrc = "/dev/null" };
 	struct console_facts facts = picture_facts();
 	size_t i;
@@ -285,8 +298,10 @@ static void picture_init(struct picture *picture)
 	picture->ring = log_ring_new(0);
 	picture_logs(picture->ring);
 	picture_find(&picture->findings, "migration-blocked", FINDING_CRITICAL,
-		"Migration 001_research_metrics → 622dbc22743e has waited 3m12s for users: blocked by "
-		"pid 8123.", "stuck-migration");
+		"Migration 001_research_metrics → 622dbc22743e has waited 3m12s for users: blocked "
+		"by "
+		"pid 8123.",
+		"stuck-migration");
 	picture_find(&picture->findings, "pending-migrations", FINDING_WARNING,
 		"1 revision is pending: 622dbc22743e.", "not-up-to-date");
 	console_set_facts(picture->console, &facts);
@@ -309,7 +324,8 @@ static void picture_fini(struct picture *picture)
 }
 
 /* Replaces the snapshot; takes the new one. */
-static void picture_next(struct picture *picture, struct db_snapshot *snapshot_take)
+__attribute__((unused)) static void picture_next(
+	struct picture *picture, struct db_snapshot *snapshot_take)
 {
 	console_set_snapshot(picture->console, snapshot_take);
 	db_snapshot_free(picture->snapshot);
@@ -320,7 +336,7 @@ static void picture_next(struct picture *picture, struct db_snapshot *snapshot_t
 
 /* Compares a screen with tests/golden/ui/NAME.txt; UPDATE_GOLDEN=1 writes it instead. Returns
  * whether they are equal, and prints what was drawn when they are not. */
-static bool picture_matches(const struct cells *cells, const char *name)
+__attribute__((unused)) static bool picture_matches(const struct cells *cells, const char *name)
 {
 	char *path = mem_printf("tests/golden/ui/%s.txt", name), chunk[4096];
 	struct buf drawn = BUF_INIT, golden = BUF_INIT;
@@ -336,7 +352,8 @@ static bool picture_matches(const struct cells *cells, const char *name)
 		buf_add(&golden, chunk, got);
 	if (file)
 		fclose(file);
-	equal = write || (file && golden.len == drawn.len && strcmp(buf_str(&golden), buf_str(&drawn)) == 0);
+	equal = write ||
+		(file && golden.len == drawn.len && strcmp(buf_str(&golden), buf_str(&drawn)) == 0);
 	if (!equal)
 		fprintf(stderr, "%s differs; drawn:\n%s", path, buf_str(&drawn));
 	buf_fini(&drawn);

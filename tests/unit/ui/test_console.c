@@ -50,7 +50,6 @@ static void console_draws_the_stuck_migration(void **state)
 	picture_fini(&picture);
 }
 
-
 static void expect_both(struct picture *picture, const char *name)
 {
 	char *wide = mem_printf("%s-120x36", name), *narrow = mem_printf("%s-80x24", name);
@@ -143,7 +142,8 @@ static void console_draws_an_armed_target(void **state)
 	facts.writable = true;
 	facts.armed_until = PICTURE_MONO + 552 * CLOCK_NS_PER_S;
 	console_set_facts(picture.console, &facts);
-	console_set_message(picture.console, CONSOLE_WARNING, "Writes are allowed for 9 min 12 s; "
+	console_set_message(picture.console, CONSOLE_WARNING,
+		"Writes are allowed for 9 min 12 s; "
 		":disarm ends that. Every write is asked for once more and goes into the journal "
 		"of this incident.");
 	expect_screen(&picture, 24, 80, false, "armed-80x24");
@@ -171,8 +171,9 @@ static void console_draws_a_checklist(void **state)
 	expect_screen(&picture, 24, 80, false, "connecting-80x24");
 	steps[2].state = CONSOLE_CHECK_FAILED;
 	steps[2].detail = "Error: No such container: infrastructure-postgres-1";
-	steps[2].remedy = "Look at `docker ps` on the server and set db_container to the name of the "
-			  "database's container.";
+	steps[2].remedy =
+		"Look at `docker ps` on the server and set db_container to the name of the "
+		"database's container.";
 	console_set_checklist(picture.console, steps, 5);
 	console_set_link(picture.console, CONSOLE_LOST, PICTURE_MONO - 2 * CLOCK_NS_PER_S,
 		PICTURE_MONO + 8 * CLOCK_NS_PER_S);
@@ -188,16 +189,18 @@ static void ask_to_terminate(struct picture *picture)
 		{ "user", "bo1" },
 		{ "application", "psql, from 172.18.0.5" },
 		{ "state", "idle in transaction since 12m04" },
-		{ "last query", "SELECT id, email,\n       created_at\n  FROM users\n WHERE id = 42 FOR UPDATE" },
+		{ "last query", "SELECT id, email,\n       created_at\n  FROM users\n WHERE id = "
+				"42 FOR UPDATE" },
 		{ "in its way", "3 sessions wait behind it, a migration among them" },
 	};
 	struct confirm_request request = {
 		.id = 7,
 		.level = CONFIRM_TARGET,
 		.question = "End session 8123 (psql, idle in transaction 12m04)?",
-		.statement = "SELECT pg_terminate_backend(pid, 5000)\nFROM pg_stat_activity\n"
-			     "WHERE pid = 8123\n  AND backend_start = '2025-01-27 13:23:00.123456+00'\n"
-			     "  AND xact_start = '2025-01-27 13:50:07.000001+00'",
+		.statement =
+			"SELECT pg_terminate_backend(pid, 5000)\nFROM pg_stat_activity\n"
+			"WHERE pid = 8123\n  AND backend_start = '2025-01-27 13:23:00.123456+00'\n"
+			"  AND xact_start = '2025-01-27 13:50:07.000001+00'",
 		.host = "deploy@server",
 		.database = "boardofone",
 		.role = "bo1",
@@ -239,7 +242,8 @@ static void console_draws_questions(void **state)
 
 	(void)state;
 	picture_init(&picture);
-	console_ask(picture.console, 3, "Host key", "The key of server (192.0.2.7) is not known yet: "
+	console_ask(picture.console, 3, "Host key",
+		"The key of server (192.0.2.7) is not known yet: "
 		"ED25519 SHA256:uNiVztksCsDhcc0u9e8BrNqVOOR8FqjMMzgFnkIBaXo. Type yes to trust it.",
 		false);
 	press(&picture, "ye");
@@ -296,10 +300,54 @@ static void console_draws_search_filter_and_paused_logs(void **state)
 	picture_fini(&picture);
 }
 
+/* The style and overlay of the row of the screen where `text` stands. */
+static const struct cell *cell_of(struct cells *cells, const char *text)
+{
+	struct buf row = BUF_INIT;
+	struct cells line = { .rows = 1, .cols = cells->cols };
+	int r;
+
+	for (r = 0; r < cells->rows; r++) {
+		buf_clear(&row);
+		line.at = &cells->at[(size_t)r * (size_t)cells->cols];
+		cells_dump(&line, &row);
+		if (strstr(buf_str(&row), text))
+			break;
+	}
+	buf_fini(&row);
+	assert_true(r < cells->rows);
+	return cells_peek(cells, r, 6);
+}
+
+static void console_marks_rows_by_style(void **state)
+{
+	struct picture picture;
+	struct cells cells;
+
+	(void)state;
+	picture_init(&picture);
+	cells_init(&cells, 24, 80, false);
+	press(&picture, "gjj");
+	console_draw(picture.console, &cells, &picture.now);
+	assert_int_equal(cell_of(&cells, "8123   bo1")->style, THEME_BLOCKER);
+	assert_int_equal(cell_of(&cells, "8140  bo1")->style, THEME_MIGRATION);
+	assert_int_equal(cell_of(&cells, "8151 bo1")->style, THEME_WAITING);
+	assert_int_equal(cell_of(&cells, "8151 bo1")->over, THEME_ROW_SELECTED);
+	assert_int_equal(cell_of(&cells, "8152 bo1")->over, 0);
+	assert_int_equal(cell_of(&cells, "CURRENT")->style, THEME_CURRENT);
+	assert_int_equal(cell_of(&cells, "CURRENT")->over, THEME_ROW_SELECTED_UNFOCUSED);
+	press(&picture, "/RowExcl\r");
+	console_draw(picture.console, &cells, &picture.now);
+	assert_int_equal(cell_of(&cells, "8152 bo1")->over, THEME_ROW_SELECTED);
+	cells_fini(&cells);
+	picture_fini(&picture);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(console_draws_the_stuck_migration),
+		cmocka_unit_test(console_marks_rows_by_style),
 		cmocka_unit_test(console_draws_a_session),
 		cmocka_unit_test(console_draws_a_revision),
 		cmocka_unit_test(console_draws_help),
@@ -314,5 +362,6 @@ int main(void)
 	};
 
 	setlocale(LC_ALL, "C.UTF-8");
+	setenv("TERM", "dumb", 1); /* libtinfo leaks a string for each description it fixes up */
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

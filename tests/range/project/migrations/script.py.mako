@@ -1,3 +1,4 @@
+## What `alembic revision` writes in this project; the form of every file in versions/.
 """${message}
 
 Revision ID: ${up_revision}
