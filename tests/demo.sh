@@ -8,10 +8,10 @@ build=${BUILD:-build}
 sudo=
 [ "$(id -u)" -eq 0 ] || sudo="sudo -E"
 
-[ -t 0 ] && [ -t 1 ] || {
+if [ ! -t 0 ] || [ ! -t 1 ]; then
     echo "demo: the console needs a terminal" >&2
     exit 1
-}
+fi
 # shellcheck disable=SC2086 # sudo and its option are two words
 range=$($sudo tests/range/up --owner $$)
 # shellcheck disable=SC2086

@@ -352,6 +352,28 @@ static void loop_on_end(struct loop_signal *signal, void *arg)
 	app_quit(arg);
 }
 
+static const int fatal_signals[] = { SIGSEGV, SIGBUS, SIGFPE, SIGILL, SIGABRT };
+
+/* A crash leaves the terminal as it was, and its core dump as ever. */
+static void loop_on_fatal(int signum)
+{
+	term_restore();
+	signal(signum, SIG_DFL);
+	raise(signum);
+}
+
+static void loop_catch_fatal(void)
+{
+	struct sigaction action;
+	size_t i;
+
+	memset(&action, 0, sizeof(action));
+	action.sa_handler = loop_on_fatal;
+	action.sa_flags = (int)SA_RESETHAND;
+	for (i = 0; i < sizeof(fatal_signals) / sizeof(fatal_signals[0]); i++)
+		sigaction(fatal_signals[i], &action, NULL);
+}
+
 int app_terminal_start(struct app *app, struct err *err)
 {
 	struct term_options options = { .colour = !app->no_color };
@@ -360,6 +382,7 @@ int app_terminal_start(struct app *app, struct err *err)
 	if (term_start(&app->term, &options, err) < 0)
 		return -1;
 	mem_set_fatal_hook(term_restore);
+	loop_catch_fatal();
 	term_set_theme(app->term, &app->theme);
 	term_size(app->term, &rows, &cols);
 	cells_init(&app->cells, rows, cols, term_is_ascii(app->term));

@@ -254,7 +254,7 @@ void db_watch_stop(struct db_watch *watch)
 void db_watch_refresh(struct db_watch *watch)
 {
 	if (watch->asking)
-		;
+		watch->again = true;
 	else
 		loop_timer_again(watch->timer, 0, 0);
 }

@@ -33,7 +33,7 @@
 #define SESSION_ROUNDS 8
 /* Channels stop writing when this much waits for the socket. */
 #define SESSION_QUEUE_MAX ((size_t)128 * 1024)
-/* Below sshd's MaxSessions of 10, and one is left for the probe. */
+/* Below sshd's MaxSessions of 10; more wait for their turn. */
 #define SESSION_EXEC_MAX 8
 #define SESSION_TICK_MS  1000
 /* A silent server is asked for a sign of life after the first, given up after the second. */
@@ -189,24 +189,29 @@ static void session_drain(struct ssh_session *session)
 		session_probe(session);
 }
 
-static int session_count_execs(const struct ssh_session *session)
+/* The cap, and a probe that sshd still counts as a session: with MaxSessions 1 it would be the one. */
+static bool session_may_exec(const struct ssh_session *session)
 {
 	const struct channel *channel;
 	int n = 0;
 
-	for (channel = session->channels; channel; channel = channel->next)
+	for (channel = session->channels; channel; channel = channel->next) {
+		if (channel->kind == CHANNEL_PROBE && channel->lib)
+			return false;
 		if (channel->kind == CHANNEL_EXEC && channel->state != CHANNEL_QUEUED)
 			n++;
-	return n;
+	}
+	return n < SESSION_EXEC_MAX;
 }
 
 static struct channel *session_next_to_open(const struct ssh_session *session)
 {
 	struct channel *channel;
-	bool full = session_count_execs(session) >= SESSION_EXEC_MAX;
+	bool may_exec = session_may_exec(session);
 
 	for (channel = session->channels; channel; channel = channel->next)
-		if (channel->state == CHANNEL_QUEUED && !(full && channel->kind == CHANNEL_EXEC))
+		if (channel->state == CHANNEL_QUEUED &&
+			(may_exec || channel->kind != CHANNEL_EXEC))
 			return channel;
 	return NULL;
 }

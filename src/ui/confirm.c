@@ -121,6 +121,11 @@ int confirm_id(const struct confirm *confirm)
 	return confirm->id;
 }
 
+const char *confirm_typed(const struct confirm *confirm)
+{
+	return buf_str(&confirm->typed);
+}
+
 /* --- keys ------------------------------------------------------------------------------------ */
 
 /* Arrows and pages scroll at every level; letters never do. */
@@ -193,8 +198,11 @@ enum confirm_verdict confirm_key(struct confirm *confirm, uint32_t key)
 		return CONFIRM_PENDING;
 	if (confirm->level != CONFIRM_Y)
 		return key == KEY_CODE_ENTER ? confirm_enter(confirm) : confirm_type(confirm, key);
-	if (key == 'y')
+	if (key == 'y') {
+		buf_clear(&confirm->typed);
+		buf_add_char(&confirm->typed, 'y');
 		return CONFIRM_YES;
+	}
 	if (key == KEY_CODE_ENTER || key == 'n' || key == 'N' || key == 'q')
 		return CONFIRM_NO;
 	return CONFIRM_PENDING;

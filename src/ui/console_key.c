@@ -112,15 +112,18 @@ static struct console_intent console_decline(int id)
 static struct console_intent console_key_confirm(struct console *console, uint32_t key)
 {
 	enum confirm_verdict verdict = confirm_key(console->confirm, key);
-	int id = confirm_id(console->confirm);
+	struct console_intent intent = console_decline(confirm_id(console->confirm));
 
 	if (verdict == CONFIRM_PENDING)
 		return intent_none;
+	if (verdict == CONFIRM_YES) {
+		intent = console_intent_text(
+			console, INTENT_CONFIRMED, confirm_typed(console->confirm));
+		intent.id = confirm_id(console->confirm);
+	}
 	confirm_free(console->confirm);
 	console->confirm = NULL;
-	if (verdict == CONFIRM_NO)
-		return console_decline(id);
-	return (struct console_intent){ .kind = INTENT_CONFIRMED, .id = id };
+	return intent;
 }
 
 static struct console_intent console_key_ask(struct console *console, uint32_t key)

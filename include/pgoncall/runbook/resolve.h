@@ -43,9 +43,9 @@ int runbook_resolve_shell(const struct runbook_step *step, const struct runbook_
 	runbook_quote_fn quote, const char *application, struct runbook_command *command,
 	struct err *err);
 
-/* Names of the step's variables that are not set (for a declared variable with fields its own
- * name), each once, in the order of the text. */
-void runbook_unset(const struct runbook *runbook, const struct runbook_step *step,
-	const struct runbook_vars *vars, struct strlist *names);
+/* Appends the names of the step's variables that are not set (of `blocker.pid`: blocker), each once,
+ * in the order of the text, then of what is expected. */
+void runbook_unset(const struct runbook_step *step, const struct runbook_vars *vars,
+	struct strlist *names);
 
 #endif

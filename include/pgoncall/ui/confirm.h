@@ -53,6 +53,8 @@ struct confirm;
 struct confirm *confirm_new(const struct confirm_request *request);
 void confirm_free(struct confirm *confirm);
 int confirm_id(const struct confirm *confirm);
+/* What was typed so far, "y" for a single key's yes. Valid until the next key. */
+const char *confirm_typed(const struct confirm *confirm);
 /* What was typed and did not match makes the dialog say so and stay. */
 enum confirm_verdict confirm_key(struct confirm *confirm, uint32_t key);
 /* Draws the dialog centred in rect; remembers its height for scrolling. */

@@ -121,7 +121,7 @@ enum console_intent_kind {
 	INTENT_CANCEL_QUERY, /* sessions */
 	INTENT_TERMINATE,    /* sessions */
 	INTENT_COMMAND,      /* text: a ":" line */
-	INTENT_CONFIRMED,    /* id: yes */
+	INTENT_CONFIRMED,    /* id: yes; text: what was typed */
 	INTENT_DECLINED,     /* id: no; also of console_ask and console_pick */
 	INTENT_ANSWERED,     /* id, text */
 	INTENT_PICKED,       /* id, index */

@@ -17,6 +17,8 @@
 #include "sshd_fixture.h"
 
 static struct sshd target, bastion, inner;
+static struct sshd rekey;  /* changes keys all the time, and asks whether we are there */
+static struct sshd narrow; /* lets in one command at a time */
 
 static int group_setup(void **state)
 {
@@ -29,18 +31,26 @@ static int group_setup(void **state)
 	target = sshd_start("target", "ed25519 ecdsa", "");
 	bastion = sshd_start("bastion", "ecdsa", "");
 	inner = sshd_start("inner", "ed25519", "");
+	rekey = sshd_start("rekey", "ed25519",
+		"RekeyLimit 1M\nClientAliveInterval 1\nClientAliveCountMax 2\n");
+	narrow = sshd_start("narrow", "ed25519", "MaxSessions 1\n");
 	know("known_hosts", &target, "ed25519");
+	know("known_hosts", &rekey, "ed25519");
+	know("known_hosts", &narrow, "ed25519");
 	know("known_hosts", &bastion, "ecdsa");
 	know("known_hosts", &inner, "ed25519");
 	write_file("ssh_config",
 		"Host target\n Port %d\n"
+		"Host rekey\n Port %d\n"
+		"Host narrow\n Port %d\n"
 		"Host bastion\n Port %d\n"
 		"Host inner\n Port %d\n ProxyJump bastion\n"
 		"Host innermost\n Port %d\n ProxyJump bastion,inner\n"
 		"Host *\n HostName 127.0.0.1\n User root\n IdentityFile %s/user\n"
 		" IdentityAgent none\n UserKnownHostsFile %s/known_hosts\n"
 		" GlobalKnownHostsFile none\n",
-		target.port, bastion.port, inner.port, target.port, dir, dir);
+		target.port, rekey.port, narrow.port, bastion.port, inner.port, target.port, dir,
+		dir);
 	return 0;
 }
 
@@ -50,6 +60,8 @@ static int group_teardown(void **state)
 	sshd_stop(&target);
 	sshd_stop(&bastion);
 	sshd_stop(&inner);
+	sshd_stop(&rekey);
+	sshd_stop(&narrow);
 	run("rm -rf %s", dir);
 	return 0;
 }
@@ -265,18 +277,18 @@ static void shrink_send_buffer(int port)
 	assert_int_equal(found, 1);
 }
 
-static void transport_uploads_through_a_small_buffer(void **state)
+/* Uploads, floods, and runs a short command, all at once. */
+static void move_much(const char *host, int port)
 {
 	struct client client;
 	struct command command, flood, other;
 	char path[128], want[65];
 	int fds[3], pair[2];
 
-	(void)state;
 	run("head -c 8000000 /dev/urandom >%s/up", dir);
 	file_hash("up", want);
-	client_connect(&client, "target");
-	shrink_send_buffer(target.port);
+	client_connect(&client, host);
+	shrink_send_buffer(port);
 	memset(&command, 0, sizeof(command));
 	command.out.keep = true;
 	assert_int_equal(loop_socketpair(pair, NULL), 0);
@@ -290,6 +302,7 @@ static void transport_uploads_through_a_small_buffer(void **state)
 	flood.out.keep = false;
 	command_start(&other, &client, "echo hi", false);
 	command_wait(&other, &client);
+	assert_string_equal(buf_str(&other.out.buf), "hi\n");
 	command_wait(&flood, &client);
 	assert_int_equal(flood.out.total, 20000000);
 	WAIT_FOR(&client, command.done && command.out.ended);
@@ -299,6 +312,18 @@ static void transport_uploads_through_a_small_buffer(void **state)
 	command_fini(&flood);
 	command_fini(&other);
 	client_close(&client);
+}
+
+static void transport_uploads_through_a_small_buffer(void **state)
+{
+	(void)state;
+	move_much("target", target.port);
+}
+
+static void transport_survives_new_keys(void **state)
+{
+	(void)state;
+	move_much("rekey", rekey.port);
 }
 
 static double cpu_seconds_of(int who)
@@ -618,8 +643,8 @@ static void transport_notices_a_frozen_server(void **state)
 	sshd_signal_connections(&target, SIGKILL);
 }
 
-/* Idle for longer than the probe's period, with and without channels: the link stays. */
-static void transport_stays_up_when_idle(void **state)
+/* Idle for longer than the probe's period, without any channel: the link stays. */
+static void stay_idle(const char *host)
 {
 	struct client client;
 	struct command command;
@@ -627,8 +652,7 @@ static void transport_stays_up_when_idle(void **state)
 	int ticks = 0;
 	double before;
 
-	(void)state;
-	client_connect(&client, "target");
+	client_connect(&client, host);
 	before = cpu_seconds();
 	timer = loop_timer_start(client.loop, 11000, 0, on_tick, &ticks);
 	WAIT_FOR(&client, ticks);
@@ -639,6 +663,50 @@ static void transport_stays_up_when_idle(void **state)
 	command_wait(&command, &client);
 	assert_int_equal(command.status, 0);
 	command_fini(&command);
+	client_close(&client);
+}
+
+static void transport_stays_up_when_idle(void **state)
+{
+	(void)state;
+	stay_idle("target");
+}
+
+static void transport_answers_the_server(void **state)
+{
+	(void)state;
+	stay_idle("rekey");
+}
+
+/* The probe neither takes the only session away nor takes a refusal for silence. */
+static void transport_lives_with_one_session(void **state)
+{
+	struct client client;
+	struct command first, second;
+	struct loop_timer *timer;
+	int ticks = 0, i;
+
+	(void)state;
+	client_connect(&client, "narrow");
+	command_start(&first, &client, "sleep 12; echo done", false);
+	command_start(&second, &client, "echo no", false);
+	command_wait(&second, &client);
+	assert_int_equal(second.why.code, ERR_TRANSPORT);
+	assert_non_null(strstr(second.why.text, "MaxSessions"));
+	command_fini(&second);
+	command_wait(&first, &client);
+	assert_int_equal(first.status, 0);
+	command_fini(&first);
+	/* at moments that meet the probe's */
+	for (i = 0; i < 3; i++) {
+		timer = loop_timer_start(client.loop, 4000 + i * 500, 0, on_tick, &ticks);
+		WAIT_FOR(&client, ticks == i + 1);
+		loop_timer_stop(timer);
+		command_start(&first, &client, "echo done", false);
+		command_wait(&first, &client);
+		assert_int_equal(first.why.code, ERR_OK);
+		command_fini(&first);
+	}
 	client_close(&client);
 }
 
@@ -732,6 +800,7 @@ int main(void)
 		cmocka_unit_test(transport_runs_many_at_once),
 		cmocka_unit_test(transport_downloads_50_mb_whole),
 		cmocka_unit_test(transport_uploads_through_a_small_buffer),
+		cmocka_unit_test(transport_survives_new_keys),
 		cmocka_unit_test(transport_holds_back_a_flood),
 		cmocka_unit_test(transport_notices_that_a_reader_left),
 		cmocka_unit_test(transport_dials_with_half_close),
@@ -740,6 +809,8 @@ int main(void)
 		cmocka_unit_test(transport_reports_a_killed_link),
 		cmocka_unit_test(transport_notices_a_frozen_server),
 		cmocka_unit_test(transport_stays_up_when_idle),
+		cmocka_unit_test(transport_answers_the_server),
+		cmocka_unit_test(transport_lives_with_one_session),
 		cmocka_unit_test(transport_close_cancels_streams),
 		cmocka_unit_test(transport_queues_early_commands),
 		cmocka_unit_test(transport_jumps),
