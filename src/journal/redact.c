@@ -196,21 +196,24 @@ static size_t redact_named(struct buf *out, const char *s, char before)
 }
 
 /* "://user:password@" at s. A password may hold any of / ? # @ though it should not, so the last @
- * of the word counts. */
-static size_t redact_url(struct buf *out, const char *s)
+ * of the word counts. *no_at is the end of a word known to hold none from here on, so that a word of
+ * many URLs is not searched for each. */
+static size_t redact_url(struct buf *out, const char *s, const char **no_at)
 {
 	size_t len, colon, i;
 
-	if (strncmp(s, "://", 3) != 0)
+	if (strncmp(s, "://", 3) != 0 || s < *no_at)
 		return 0;
-	len = 3 + strcspn(s + 3, " \t\r\n\"'<>");
-	colon = 3 + strcspn(s + 3, ":@/");
-	if (colon >= len || s[colon] != ':')
+	colon = 3 + strcspn(s + 3, ":@/ \t\r\n\"'<>");
+	if (s[colon] != ':')
 		return 0;
+	len = colon + strcspn(s + colon, " \t\r\n\"'<>");
 	for (i = len - 1; i > colon && s[i] != '@'; i--)
 		continue;
-	if (i == colon)
+	if (i == colon) {
+		*no_at = s + len;
 		return 0;
+	}
 	buf_add(out, s, colon + 1);
 	buf_add_str(out, MASK);
 	return i;
@@ -229,7 +232,7 @@ static size_t redact_user_option(struct buf *out, const char *s)
 		return 0;
 	start += strspn(s + start, " \t='\"");
 	len = strcspn(s + start, " \t\r\n'\"");
-	colon = strcspn(s + start, ":");
+	colon = strcspn(s + start, ": \t\r\n'\"");
 	if (colon + 1 >= len)
 		return 0;
 	buf_add(out, s, start + colon + 1);
@@ -279,13 +282,13 @@ static size_t redact_scheme(struct buf *out, const char *s)
 static size_t redact_key_block(struct buf *out, const char *s)
 {
 	static const char begin[] = "-----BEGIN ", tail[] = "PRIVATE KEY-----";
-	const char *head, *line_end, *end;
+	const char *head, *end;
 
 	if (strncmp(s, begin, sizeof(begin) - 1) != 0)
 		return 0;
-	head = strstr(s, tail);
-	line_end = s + strcspn(s, "\n");
-	if (!head || head > line_end)
+	/* The kind of key stands between: "ENCRYPTED ", "OPENSSH ". */
+	head = memmem(s, strnlen(s, 64), tail, sizeof(tail) - 1);
+	if (!head)
 		return 0;
 	head += sizeof(tail) - 1;
 	end = strstr(head, "-----END ");
@@ -296,10 +299,10 @@ static size_t redact_key_block(struct buf *out, const char *s)
 
 /* What begins at s and is or holds a secret: masked into out. Returns the bytes used, 0:
  * nothing. */
-static size_t redact_at(struct buf *out, const char *s, char before)
+static size_t redact_at(struct buf *out, const char *s, char before, const char **no_at)
 {
 	bool word_start = !before || !strchr(WORD_CHARS, before);
-	size_t used = redact_url(out, s);
+	size_t used = redact_url(out, s, no_at);
 
 	if (!used)
 		used = redact_key_block(out, s);
@@ -317,10 +320,11 @@ static size_t redact_at(struct buf *out, const char *s, char before)
 void journal_redact(struct buf *out, const char *text)
 {
 	char before = '\0'; /* the byte before text */
+	const char *no_at = text;
 	size_t used;
 
 	while (*text) {
-		used = redact_at(out, text, before);
+		used = redact_at(out, text, before, &no_at);
 		if (!used) {
 			buf_add_char(out, *text);
 			used = 1;

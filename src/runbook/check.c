@@ -64,7 +64,11 @@ static void check_branch(struct check *c, struct runbook_branch *branch, const c
 	if (branch->follow != RUNBOOK_GOTO)
 		return;
 	branch->goto_step = step_index(c, branch->name);
-	if (branch->goto_step == c->runbook->n_steps)
+	if (branch->goto_step < c->runbook->n_steps)
+		return;
+	if (strcmp(branch->name, "escalate") == 0)
+		branch->follow = RUNBOOK_STOP;
+	else
 		problem_add(c->problems, step_line(c->step),
 			"%s=goto:%s: there is no such step", attribute, branch->name);
 }

@@ -261,6 +261,7 @@ static const struct runbook_provided provided_vars[] = {
 	{ "app", RUNBOOK_CONTAINER, SET_KEY("app, or app.blue and app.green,") },
 	{ "blue", RUNBOOK_CONTAINER, SET_KEY("app.blue") },
 	{ "green", RUNBOOK_CONTAINER, SET_KEY("app.green") },
+	{ "apps", RUNBOOK_WORDS, SET_KEY("app, or app.blue and app.green,") },
 	{ "db_container", RUNBOOK_CONTAINER, SET_KEY("db_container") },
 	{ "alembic", RUNBOOK_WORDS, SET_KEY("alembic") },
 	{ "runtime", RUNBOOK_WORDS, "this target has no container runtime" },

@@ -44,8 +44,8 @@ static int agent_connect(const char *path, const struct ssh_wait *wait, struct e
 
 			if (wait_left_ms(wait) > 0) {
 				wait_set(&pause, 20);
-				if (wait_fd(&pause, -1, 0, err) == 0 ||
-					!err || err->code != ERR_CANCELLED)
+				if (wait_fd(&pause, -1, 0, err) == 0 || !err ||
+					err->code != ERR_CANCELLED)
 					continue;
 			}
 		} else {

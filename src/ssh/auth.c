@@ -44,15 +44,15 @@ struct auth {
 	struct ssh_io *io;
 	const struct ssh_config *config;
 	struct err *err;
-	char *list;          /* libssh2's last answer; session's memory, see auth_list */
-	char methods[256];   /* what the server offers now, comma separated */
-	struct buf tried;    /* for the sentence */
+	char *list;        /* libssh2's last answer; session's memory, see auth_list */
+	char methods[256]; /* what the server offers now, comma separated */
+	struct buf tried;  /* for the sentence */
 	struct agent agent;
-	bool *agent_used;    /* per key of the agent */
+	bool *agent_used; /* per key of the agent */
 	struct auth_file *files;
 	size_t nfiles;
-	char *how;           /* what was accepted last */
-	bool asked_in_vain;  /* the operator declined */
+	char *how;          /* what was accepted last */
+	bool asked_in_vain; /* the operator declined */
 };
 
 static bool auth_offers(const struct auth *auth, const char *method)
@@ -167,7 +167,7 @@ static enum auth_result auth_judge(struct auth *auth, int rc, bool full)
 	return result;
 }
 
-/* --- the agent --------------------------------------------------------------------------------- */
+/* --- the agent -------------------------------------------------------------------------------- */
 
 struct auth_signer {
 	struct auth *auth;
@@ -301,7 +301,7 @@ static size_t auth_find_in_agent(const struct auth *auth, const struct auth_file
 	return i;
 }
 
-/* --- key files --------------------------------------------------------------------------------- */
+/* --- key files -------------------------------------------------------------------------------- */
 
 static void auth_load_files(struct auth *auth)
 {
@@ -339,8 +339,8 @@ static enum auth_result auth_try_private(
 	libssh2_session_last_error(auth->session, &message, NULL, 0);
 	/* With a public half the file is opened only when signing. */
 	*unlocked = rc == 0 ||
-		(rc != LIBSSH2_ERROR_FILE &&
-			!(message && str_contains_nocase(message, "callback returned error")));
+		    (rc != LIBSSH2_ERROR_FILE &&
+			    !(message && str_contains_nocase(message, "callback returned error")));
 	return auth_judge(auth, rc, *unlocked && rc != LIBSSH2_ERROR_AUTHENTICATION_FAILED);
 }
 
@@ -365,8 +365,9 @@ static enum auth_result auth_try_encrypted(struct auth *auth, const struct auth_
 	free(prompt);
 	if (!unlocked && result != AUTH_LOST) {
 		auth_note(auth, file->path,
-			i ? "skipped (wrong passphrase)" :
-			    "skipped (it is encrypted and nobody gave the passphrase; try ssh-add)");
+			i ? "skipped (wrong passphrase)"
+			  : "skipped (it is encrypted and nobody gave the passphrase; try "
+			    "ssh-add)");
 		result = AUTH_SKIPPED;
 	}
 	return result;
@@ -397,9 +398,9 @@ static enum auth_result auth_try_file(struct auth *auth, const struct auth_file 
 		(file->key.type[0] && !auth_can_type(auth, file->key.type))) {
 		auth->setup->wants_openssh = true;
 		auth_note(auth, file->path,
-			str_equal(file->key.type, "ssh-rsa") ?
-				"skipped (libssh2 uses RSA keys from the agent only: ssh-add it)" :
-				"skipped (libssh2 cannot use it)");
+			str_equal(file->key.type, "ssh-rsa")
+				? "skipped (libssh2 uses RSA keys from the agent only: ssh-add it)"
+				: "skipped (libssh2 cannot use it)");
 		return AUTH_SKIPPED;
 	}
 	result = auth_probe_file(auth, file);
@@ -451,7 +452,7 @@ static enum auth_result auth_try_keys(struct auth *auth)
 	return AUTH_REFUSED;
 }
 
-/* --- the operator ------------------------------------------------------------------------------ */
+/* --- the operator ----------------------------------------------------------------------------- */
 
 static void auth_on_prompts(const char *name, int name_len, const char *instruction,
 	int instruction_len, int n, const LIBSSH2_USERAUTH_KBDINT_PROMPT *prompts,
@@ -459,15 +460,15 @@ static void auth_on_prompts(const char *name, int name_len, const char *instruct
 {
 	struct ssh_io *io = *abstract;
 	struct auth *auth = io->auth;
-	char *detail = mem_printf("%.*s%s%.*s", name_len, name, name_len ? "\n" : "",
-		instruction_len, instruction);
+	char *detail = mem_printf(
+		"%.*s%s%.*s", name_len, name, name_len ? "\n" : "", instruction_len, instruction);
 	char *prompt, *answer;
 	int i;
 
 	for (i = 0; i < n; i++) {
 		prompt = mem_strndup((const char *)prompts[i].text, prompts[i].length);
-		answer = auth->asked_in_vain ? NULL :
-					       setup_ask(auth->setup, SSH_ASK_PROMPT, prompt,
+		answer = auth->asked_in_vain ? NULL
+					     : setup_ask(auth->setup, SSH_ASK_PROMPT, prompt,
 						       detail, prompts[i].echo != 0);
 		free(prompt);
 		if (!answer)
@@ -488,8 +489,8 @@ static enum auth_result auth_try_prompts(struct auth *auth)
 		setup_renew(auth->setup);
 		auth->io->auth = auth;
 		do {
-			rc = libssh2_userauth_keyboard_interactive_ex(auth->session, user,
-				(unsigned)strlen(user), auth_on_prompts);
+			rc = libssh2_userauth_keyboard_interactive_ex(
+				auth->session, user, (unsigned)strlen(user), auth_on_prompts);
 		} while (rc == LIBSSH2_ERROR_EAGAIN && auth_wait(auth) == 0);
 		auth->io->auth = NULL;
 		result = auth_judge(auth, rc, true);
@@ -511,8 +512,8 @@ static enum auth_result auth_try_password(struct auth *auth)
 
 	prompt = mem_printf("Password of %s at %s:", user, auth->config->hostname);
 	for (i = 0; i < AUTH_TRIES && result == AUTH_REFUSED; i++) {
-		answer = setup_ask(auth->setup, SSH_ASK_PASSWORD, prompt,
-			i ? "That was not it." : "", false);
+		answer = setup_ask(
+			auth->setup, SSH_ASK_PASSWORD, prompt, i ? "That was not it." : "", false);
 		if (!answer)
 			break;
 		do {
@@ -531,7 +532,7 @@ static enum auth_result auth_try_password(struct auth *auth)
 	return result;
 }
 
-/* --- all of it --------------------------------------------------------------------------------- */
+/* --- all of it -------------------------------------------------------------------------------- */
 
 static int auth_explain(struct auth *auth)
 {
@@ -541,7 +542,8 @@ static int auth_explain(struct auth *auth)
 		"%s:%d does not let %s in: %s; it offers %s; add the right key to the agent "
 		"(ssh-add) or name it with IdentityFile%s",
 		config->hostname, config->port, config->user,
-		auth->tried.len ? buf_str(&auth->tried) : "there is no agent and no key file to try",
+		auth->tried.len ? buf_str(&auth->tried)
+				: "there is no agent and no key file to try",
 		auth->methods[0] ? auth->methods : "nothing",
 		auth->setup->wants_openssh ? ", or set transport = openssh for this target" : "");
 	return -1;
@@ -554,8 +556,7 @@ static enum auth_result auth_round(struct auth *auth)
 
 	if (auth_offers(auth, "publickey"))
 		result = auth_try_keys(auth);
-	if (!auth_settled(result) && auth->setup->ask &&
-		auth_offers(auth, "keyboard-interactive"))
+	if (!auth_settled(result) && auth->setup->ask && auth_offers(auth, "keyboard-interactive"))
 		result = auth_try_prompts(auth);
 	if (!auth_settled(result) && auth->setup->ask && auth_offers(auth, "password"))
 		result = auth_try_password(auth);

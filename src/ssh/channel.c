@@ -62,8 +62,8 @@ int channel_signal_number(const char *name)
 	return 0;
 }
 
-struct channel *channel_new(struct ssh_session *session, enum channel_kind kind,
-	transport_done_cb done, void *arg)
+struct channel *channel_new(
+	struct ssh_session *session, enum channel_kind kind, transport_done_cb done, void *arg)
 {
 	struct channel *channel = mem_calloc(1, sizeof(*channel));
 
@@ -77,7 +77,7 @@ struct channel *channel_new(struct ssh_session *session, enum channel_kind kind,
 	return channel;
 }
 
-/* --- local descriptors ------------------------------------------------------------------------- */
+/* --- local descriptors ------------------------------------------------------------------------ */
 
 static void channel_on_in(struct loop_poll *poll, int events, void *arg)
 {
@@ -100,8 +100,8 @@ static bool channel_reader_left(int fd)
 static void channel_on_out(struct loop_poll *poll, int events, void *arg)
 {
 	struct channel *channel = arg;
-	struct channel_out *out = channel->out[0].poll == poll ? &channel->out[0] :
-								 &channel->out[1];
+	struct channel_out *out =
+		channel->out[0].poll == poll ? &channel->out[0] : &channel->out[1];
 
 	if ((events & LOOP_READ) && out->watch_reader) {
 		if (channel_reader_left(out->fd))
@@ -113,8 +113,8 @@ static void channel_on_out(struct loop_poll *poll, int events, void *arg)
 }
 
 /* Files and /dev/null cannot be polled, and need not. */
-static struct loop_poll *channel_poll(struct channel *channel, int fd,
-	void (*cb)(struct loop_poll *poll, int events, void *arg))
+static struct loop_poll *channel_poll(
+	struct channel *channel, int fd, void (*cb)(struct loop_poll *poll, int events, void *arg))
 {
 	struct stat st;
 
@@ -198,7 +198,7 @@ void channel_end(struct channel *channel, int status, const struct err *err)
 		done(channel->arg, status, err ? err : &none);
 }
 
-/* --- opening ----------------------------------------------------------------------------------- */
+/* --- opening ---------------------------------------------------------------------------------- */
 
 static LIBSSH2_CHANNEL *channel_ask_open(struct channel *channel)
 {
@@ -229,7 +229,8 @@ static void channel_refused(struct channel *channel)
 			channel->host, channel->port, name);
 	else
 		err_set(&err, ERR_TRANSPORT,
-			"sshd at %s opens no further command (%s); check MaxSessions and the number "
+			"sshd at %s opens no further command (%s); check MaxSessions and the "
+			"number "
 			"of processes there",
 			name, message);
 	channel->state = CHANNEL_GONE;
@@ -284,7 +285,7 @@ static bool channel_start_step(struct channel *channel)
 	return true;
 }
 
-/* --- remote → local ---------------------------------------------------------------------------- */
+/* --- remote → local --------------------------------------------------------------------------- */
 
 /* Writes what waits. A reader that left is noted; what still comes is dropped. */
 static bool channel_write_out(struct channel_out *out)
@@ -320,8 +321,8 @@ static bool channel_pump_out(struct channel *channel, int stream)
 	if (!out->data)
 		out->data = mem_alloc(CHANNEL_BUFFER);
 	for (i = 0; i < CHANNEL_READS && !out->len; i++) {
-		n = libssh2_channel_read_ex(channel->lib,
-			stream ? SSH_EXTENDED_DATA_STDERR : 0, out->data, CHANNEL_BUFFER);
+		n = libssh2_channel_read_ex(channel->lib, stream ? SSH_EXTENDED_DATA_STDERR : 0,
+			out->data, CHANNEL_BUFFER);
 		if (n <= 0) {
 			if (n < 0 && n != LIBSSH2_ERROR_EAGAIN)
 				session_check(channel->session, (int)n);
@@ -335,7 +336,7 @@ static bool channel_pump_out(struct channel *channel, int stream)
 	return moved;
 }
 
-/* --- local → remote ---------------------------------------------------------------------------- */
+/* --- local → remote --------------------------------------------------------------------------- */
 
 static bool channel_read_in(struct channel *channel)
 {
@@ -403,7 +404,7 @@ static bool channel_pump_in(struct channel *channel)
 	return moved;
 }
 
-/* --- ends -------------------------------------------------------------------------------------- */
+/* --- ends ------------------------------------------------------------------------------------- */
 
 /* 128 + signal, or the status; libssh2 cannot tell "none was sent" from 0. */
 static int channel_exit_status(struct channel *channel)
@@ -432,8 +433,8 @@ static bool channel_check_finished(struct channel *channel)
 	channel_close_out(&channel->out[1]);
 	if (libssh2_channel_wait_closed(channel->lib) != 0)
 		return false;
-	channel_end(channel,
-		channel->kind == CHANNEL_EXEC ? channel_exit_status(channel) : 0, NULL);
+	channel_end(
+		channel, channel->kind == CHANNEL_EXEC ? channel_exit_status(channel) : 0, NULL);
 	return true;
 }
 
@@ -507,8 +508,8 @@ void channel_update_polls(struct channel *channel)
 	bool running = channel->state == CHANNEL_RUNNING;
 	int events, i;
 
-	channel_poll_for(in->poll, &in->polled,
-		running && !in->readable && !in->len ? LOOP_READ : 0);
+	channel_poll_for(
+		in->poll, &in->polled, running && !in->readable && !in->len ? LOOP_READ : 0);
 	for (i = 0; i < 2; i++) {
 		out = &channel->out[i];
 		events = out->len ? LOOP_WRITE : 0;

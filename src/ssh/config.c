@@ -313,8 +313,8 @@ static void config_parse_line(struct parse *p, char *line)
 		}
 }
 
-static int config_expand_files(struct parse *p, const struct strlist *raw, bool user,
-	struct err *err)
+static int config_expand_files(
+	struct parse *p, const struct strlist *raw, bool user, struct err *err)
 {
 	char *path;
 	size_t i;
@@ -372,8 +372,8 @@ static int config_finish(struct parse *p, struct err *err)
 	return config_expand_agent(p, err);
 }
 
-int ssh_config_parse(struct ssh_config *config, const char *text, const struct ssh_local *local,
-	struct err *err)
+int ssh_config_parse(
+	struct ssh_config *config, const char *text, const struct ssh_local *local, struct err *err)
 {
 	struct parse p = { .config = config, .local = local };
 	char *copy = mem_strdup(text), *save = NULL, *line;

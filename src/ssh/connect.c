@@ -25,12 +25,12 @@
 #define CONNECT_SHARE_MS 2000
 
 struct lookup {
-	pthread_mutex_t lock;    /* guards refs and what is below */
-	int refs;                /* the thread's and the waiting worker's */
+	pthread_mutex_t lock; /* guards refs and what is below */
+	int refs;             /* the thread's and the waiting worker's */
 	char *host;
 	char port[8];
 	int family;
-	int done_fd;             /* an eventfd */
+	int done_fd; /* an eventfd */
 	int rc;
 	int rc_errno;
 	struct addrinfo *result;
@@ -77,8 +77,8 @@ static void *lookup_run(void *arg)
 
 static int lookup_explain(const struct lookup *lookup, struct err *err)
 {
-	const char *why = lookup->rc == EAI_SYSTEM ? strerror(lookup->rc_errno) :
-						     gai_strerror(lookup->rc);
+	const char *why =
+		lookup->rc == EAI_SYSTEM ? strerror(lookup->rc_errno) : gai_strerror(lookup->rc);
 
 	return err_set(err, ERR_RESOLVE,
 		"cannot find the address of %s: %s; check the name in the target's ssh setting and "
@@ -105,8 +105,8 @@ static int lookup_wait(struct lookup *lookup, const struct ssh_wait *wait, struc
 	return rc ? lookup_explain(lookup, err) : 0;
 }
 
-static int lookup_start(struct lookup **started, const char *host, int port, int family,
-	struct err *err)
+static int lookup_start(
+	struct lookup **started, const char *host, int port, int family, struct err *err)
 {
 	struct lookup *lookup = mem_calloc(1, sizeof(*lookup));
 	pthread_attr_t attr;
@@ -165,19 +165,21 @@ static int connect_one(
 	return -1;
 }
 
-static int connect_explain(const char *host, int port, const struct addrinfo *ai, int errnum,
-	struct err *err)
+static int connect_explain(
+	const char *host, int port, const struct addrinfo *ai, int errnum, struct err *err)
 {
 	char address[INET6_ADDRSTRLEN] = "?";
 
 	getnameinfo(ai->ai_addr, ai->ai_addrlen, address, sizeof(address), NULL, 0, NI_NUMERICHOST);
 	if (errnum == ETIMEDOUT)
 		return err_set(err, ERR_TIMEOUT,
-			"%s:%d (%s) did not answer in time; check the network, the VPN and firewalls",
+			"%s:%d (%s) did not answer in time; check the network, the VPN and "
+			"firewalls",
 			host, port, address);
 	if (errnum == ECONNREFUSED)
 		return err_set(err, ERR_CONNECT,
-			"nothing listens at %s:%d (%s): connection refused; check host and port, and "
+			"nothing listens at %s:%d (%s): connection refused; check host and port, "
+			"and "
 			"whether sshd runs there",
 			host, port, address);
 	return err_set(err, ERR_CONNECT, "cannot connect to %s:%d (%s): %s; check the network",
@@ -200,8 +202,8 @@ static int connect_any(const struct addrinfo *list, const char *host, int port,
 		if (wait_left_ms(wait) == 0)
 			break;
 		if (ms < CONNECT_SHARE_MS && ms < wait_left_ms(wait))
-			ms = wait_left_ms(wait) < CONNECT_SHARE_MS ? wait_left_ms(wait) :
-								     CONNECT_SHARE_MS;
+			ms = wait_left_ms(wait) < CONNECT_SHARE_MS ? wait_left_ms(wait)
+								   : CONNECT_SHARE_MS;
 		wait_set(&share, ms);
 		last = ai;
 		fd = connect_one(ai, &share, &errnum, &why);

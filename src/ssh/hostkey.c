@@ -1,6 +1,6 @@
 /*
- * Host keys: what known_hosts holds, the verdict over a presented key, the sentences, and adding one
- * that was accepted. Owns no session; the key itself comes from the caller.
+ * Host keys: what known_hosts holds, the verdict over a presented key, the sentences, and adding
+ * one that was accepted. Owns no session; the key itself comes from the caller.
  */
 #include <pgoncall/ssh/hostkey.h>
 
@@ -153,8 +153,7 @@ static bool hostkey_knows_type(const struct hostkey_list *list, const char *type
 	size_t i;
 
 	for (i = 0; i < list->n; i++)
-		if (list->items[i].marker == HOSTKEY_PLAIN &&
-			str_equal(list->items[i].type, type))
+		if (list->items[i].marker == HOSTKEY_PLAIN && str_equal(list->items[i].type, type))
 			return true;
 	return false;
 }
@@ -207,8 +206,7 @@ enum hostkey_verdict hostkey_judge(const struct hostkey_list *list, const char *
 }
 
 int hostkey_explain(enum hostkey_verdict verdict, const struct ssh_config *config,
-	const struct hostkey_line *line, const char *type, const char *fingerprint,
-	struct err *err)
+	const struct hostkey_line *line, const char *type, const char *fingerprint, struct err *err)
 {
 	const char *name = wire_key_name(type);
 	char *where = ssh_config_lookup_name(config);
@@ -231,20 +229,23 @@ int hostkey_explain(enum hostkey_verdict verdict, const struct ssh_config *confi
 		break;
 	case HOSTKEY_CERTIFIED:
 		err_set(err, ERR_HOSTKEY,
-			"%s:%d trusts a certificate authority for the host key of %s, which libssh2 "
+			"%s:%d trusts a certificate authority for the host key of %s, which "
+			"libssh2 "
 			"cannot check; set transport = openssh for this target",
 			line->file, line->line, where);
 		break;
 	case HOSTKEY_CHANGED:
 		err_set(err, ERR_HOSTKEY,
 			"the host key of %s has CHANGED: it shows %s %s, but %s:%d has another; "
-			"somebody may be in between; ask the server's owner, and only if the key was "
+			"somebody may be in between; ask the server's owner, and only if the key "
+			"was "
 			"replaced on purpose remove that line (ssh-keygen -R '%s' -f %s)",
 			where, name, fingerprint, line->file, line->line, where, line->file);
 		break;
 	case HOSTKEY_REVOKED:
 		err_set(err, ERR_HOSTKEY,
-			"the host key of %s (%s %s) is REVOKED by %s:%d; do not connect, and ask the "
+			"the host key of %s (%s %s) is REVOKED by %s:%d; do not connect, and ask "
+			"the "
 			"server's owner",
 			where, name, fingerprint, line->file, line->line);
 		break;
@@ -299,15 +300,16 @@ out:
 	return rc;
 }
 
-int hostkey_add(const struct ssh_config *config, const char *type, const char *base64,
-	struct err *err)
+int hostkey_add(
+	const struct ssh_config *config, const char *type, const char *base64, struct err *err)
 {
 	char *name, *line, *path;
 	int rc;
 
 	if (!config->known_hosts_add)
 		return err_set(err, ERR_HOSTKEY,
-			"the host key of %s cannot be kept: ssh's configuration names no known_hosts "
+			"the host key of %s cannot be kept: ssh's configuration names no "
+			"known_hosts "
 			"file of the user",
 			config->alias);
 	path = mem_strdup(config->known_hosts_add);

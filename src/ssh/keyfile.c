@@ -1,6 +1,6 @@
 /*
- * Recognising key files. Owns the formats' outsides (the header of OpenSSH's own format, PEM's first
- * line, public key lines); decrypts nothing.
+ * Recognising key files. Owns the formats' outsides (the header of OpenSSH's own format, PEM's
+ * first line, public key lines); decrypts nothing.
  */
 #include <pgoncall/ssh/keyfile.h>
 

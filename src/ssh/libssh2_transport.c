@@ -6,7 +6,7 @@
 #include <pgoncall/ssh/libssh2_transport.h>
 
 #include <stdlib.h>
-#include <string.h>
+#include <unistd.h>
 
 #include <pgoncall/base/mem.h>
 #include <pgoncall/loop/loop.h>
@@ -24,11 +24,12 @@ struct ssh_stream {
 
 struct ssh_transport {
 	struct transport base;
+	struct loop *main_loop;
 	struct transport_events events;
 	void (*ask)(void *arg, struct transport *transport, const struct ssh_question *question);
 	struct ssh_link *link; /* NULL once closed */
 	struct ssh_stream *streams;
-	bool asking;        /* a question is open */
+	bool asking; /* a question is open */
 	bool wants_openssh;
 	double rtt_ms;
 	char *host_key;
@@ -128,12 +129,12 @@ struct transport *ssh_transport_open(struct ssh_thread *thread, struct loop *mai
 	struct ssh_transport *transport = mem_calloc(1, sizeof(*transport));
 
 	transport->base.ops = &ssh_transport_ops;
+	transport->main_loop = main_loop;
 	transport->events = *events;
 	transport->ask = options->ask;
 	transport->rtt_ms = -1;
 	transport->host_key = mem_strdup("");
-	transport->link =
-		link_open(thread, main_loop, options, transport, ssh_transport_receive);
+	transport->link = link_open(thread, main_loop, options, transport, ssh_transport_receive);
 	return &transport->base;
 }
 
@@ -154,20 +155,56 @@ bool ssh_transport_wants_openssh(const struct transport *base)
 	return transport->wants_openssh;
 }
 
+/* A stream that is asked for while the transport closes (by another stream's `done`). */
+struct late_stream {
+	transport_done_cb done;
+	void *arg;
+};
+
+static void late_stream_end(void *arg)
+{
+	struct late_stream *late = arg;
+	struct err err = { ERR_OK, "" };
+
+	err_set(&err, ERR_CANCELLED, "the connection was closed");
+	late->done(late->arg, -1, &err);
+	free(late);
+}
+
+static void late_stream_refuse(struct ssh_transport *transport, const int *fds_take, size_t n,
+	transport_done_cb done, void *arg)
+{
+	struct late_stream *late = mem_alloc(sizeof(*late));
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (fds_take[i] >= 0)
+			close(fds_take[i]);
+	late->done = done;
+	late->arg = arg;
+	loop_post(transport->main_loop, late_stream_end, late);
+}
+
 static void ssh_transport_dial(struct transport *base, const char *host, int port, int fd_take,
 	transport_done_cb done, void *arg)
 {
 	struct ssh_transport *transport = (struct ssh_transport *)base;
 
-	link_dial(transport->link, host, port, fd_take, stream_new(transport, done, arg));
+	if (transport->link)
+		link_dial(transport->link, host, port, fd_take, stream_new(transport, done, arg));
+	else
+		late_stream_refuse(transport, &fd_take, 1, done, arg);
 }
 
-static void ssh_transport_exec(struct transport *base, const char *command,
-	const int fds_take[3], transport_done_cb done, void *arg)
+static void ssh_transport_exec(struct transport *base, const char *command, const int fds_take[3],
+	transport_done_cb done, void *arg)
 {
 	struct ssh_transport *transport = (struct ssh_transport *)base;
 
-	link_exec(transport->link, command, fds_take, stream_new(transport, done, arg));
+	if (transport->link)
+		link_exec(transport->link, command, fds_take, stream_new(transport, done, arg));
+	else
+		late_stream_refuse(transport, fds_take, 3, done, arg);
 }
 
 static double ssh_transport_rtt_ms(const struct transport *base)
@@ -196,7 +233,7 @@ static void ssh_transport_close(struct transport *base)
 	transport->link = NULL;
 	transport->asking = false;
 	err_set(&err, ERR_CANCELLED, "the connection was closed");
-	/* The callbacks cannot change the list: nothing new can be asked for, and records are
+	/* The callbacks cannot change the list: what is asked for now is refused, and records are
 	 * taken out by messages only, which are not delivered meanwhile. */
 	for (stream = transport->streams; stream; stream = stream->next)
 		stream_call_done(stream, -1, &err);

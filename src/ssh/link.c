@@ -54,15 +54,15 @@ struct ssh_link {
 	size_t hop;                    /* the one that is being set up */
 	struct ssh_setup *setup;       /* while its worker runs */
 	pthread_t worker;
-	struct err jump_err;           /* why the way through the hop before failed */
-	struct link_request *waiting;  /* oldest first */
+	struct err jump_err;          /* why the way through the hop before failed */
+	struct link_request *waiting; /* oldest first */
 	struct loop_timer *timer;
 	double rtt_ms;
 };
 
 static void link_connect_hop(struct ssh_link *link, int fd_take);
 
-/* --- messages to the main thread --------------------------------------------------------------- */
+/* --- messages to the main thread -------------------------------------------------------------- */
 
 struct link_parcel {
 	struct link_message message;
@@ -125,7 +125,7 @@ static void link_on_ask(void *arg, const struct ssh_question *question)
 	link_send(arg, &message);
 }
 
-/* --- streams ----------------------------------------------------------------------------------- */
+/* --- streams ---------------------------------------------------------------------------------- */
 
 static void request_free(struct link_request *request)
 {
@@ -199,7 +199,7 @@ static void link_refuse_waiting(struct ssh_link *link, const struct err *err)
 	}
 }
 
-/* --- ends -------------------------------------------------------------------------------------- */
+/* --- ends ------------------------------------------------------------------------------------- */
 
 static void link_free_sessions(struct ssh_link *link)
 {
@@ -270,7 +270,7 @@ struct ssh_link *link_next(const struct ssh_link *link)
 	return link->next;
 }
 
-/* --- connecting -------------------------------------------------------------------------------- */
+/* --- connecting ------------------------------------------------------------------------------- */
 
 static void link_on_session_dead(void *arg, struct ssh_session *session, const struct err *why)
 {
@@ -306,8 +306,8 @@ static void link_go_up(struct ssh_link *link)
 
 	link->state = LINK_IS_UP;
 	link->rtt_ms = -1;
-	link->timer = loop_timer_start(
-		ssh_thread_loop(link->thread), 0, LINK_RTT_MS, link_on_tick, link);
+	link->timer =
+		loop_timer_start(ssh_thread_loop(link->thread), 0, LINK_RTT_MS, link_on_tick, link);
 	link_on_tick(link->timer, link);
 	link_send_kind(link, LINK_UP);
 	while ((request = link->waiting)) {
@@ -428,7 +428,7 @@ static void link_on_open(void *arg)
 	link_connect_hop(link, -1);
 }
 
-/* --- from the main thread ---------------------------------------------------------------------- */
+/* --- from the main thread --------------------------------------------------------------------- */
 
 static void link_post(struct ssh_link *link, void (*fn)(void *arg), void *arg)
 {

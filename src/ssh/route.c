@@ -120,8 +120,7 @@ static void route_prepend_take(struct ssh_route *route, struct ssh_config *confi
 	route->n++;
 }
 
-static int route_refuse(
-	struct ssh_route *route, const struct ssh_config *config, struct err *err)
+static int route_refuse(struct ssh_route *route, const struct ssh_config *config, struct err *err)
 {
 	route->wants_openssh = true;
 	return err_set(err, ERR_RESOLVE,
@@ -146,7 +145,8 @@ int route_resolve(struct ssh_route *route, const char *destination, const char *
 			rc = route_refuse(route, &config, err);
 		if (rc == 0 && route->n == ROUTE_MAX)
 			rc = err_set(err, ERR_RESOLVE,
-				"ProxyJump leads through more than %d hosts on the way to %s: is it "
+				"ProxyJump leads through more than %d hosts on the way to %s: is "
+				"it "
 				"a loop in ssh's configuration?",
 				ROUTE_MAX - 1, destination);
 		free(jumps);

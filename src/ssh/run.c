@@ -1,6 +1,6 @@
 /*
- * Running a local tool from a worker: spawn, two pipes, a deadline. Owns the child until it has been
- * waited for; never leaves one behind.
+ * Running a local tool from a worker: spawn, two pipes, a deadline. Owns the child until it has
+ * been waited for; never leaves one behind.
  */
 #include <pgoncall/ssh/run.h>
 
@@ -43,8 +43,8 @@ static int run_spawn(char *const argv[], int out, int err, pid_t *pid)
 	posix_spawn_file_actions_adddup2(&actions, out, STDOUT_FILENO);
 	posix_spawn_file_actions_adddup2(&actions, err, STDERR_FILENO);
 	posix_spawnattr_init(&attr);
-	posix_spawnattr_setflags(&attr,
-		POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
+	posix_spawnattr_setflags(
+		&attr, POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK | POSIX_SPAWN_SETSIGDEF);
 	posix_spawnattr_setpgroup(&attr, 0);
 	posix_spawnattr_setsigmask(&attr, &none);
 	posix_spawnattr_setsigdefault(&attr, &all);
@@ -71,8 +71,8 @@ static void run_read(int *fd, struct buf *buf, size_t max)
 	buf_add(buf, chunk, (size_t)n);
 }
 
-static int run_collect(int fds[2], const struct ssh_wait *wait, struct ssh_run *run,
-	struct err *err)
+static int run_collect(
+	int fds[2], const struct ssh_wait *wait, struct ssh_run *run, struct err *err)
 {
 	while (fds[0] >= 0 || fds[1] >= 0) {
 		struct pollfd p[3] = { { fds[0], POLLIN, 0 }, { fds[1], POLLIN, 0 },

@@ -4,8 +4,9 @@
  * channel.c's, those of the socket io.c's.
  *
  * The socket is always polled for reading, and whatever wakes the session, everything the socket
- * holds is moved into libssh2 (session_drain), whose memory the channels' windows bound. So a channel
- * whose reader is slow never makes a level-triggered poll spin, and cannot hold up the others.
+ * holds is moved into libssh2 (session_drain), whose memory the channels' windows bound. So a
+ * channel whose reader is slow never makes a level-triggered poll spin, and cannot hold up the
+ * others.
  */
 #include <pgoncall/ssh/session.h>
 
@@ -44,7 +45,7 @@
 
 struct ssh_session {
 	struct loop *loop;
-	LIBSSH2_SESSION *lib;     /* NULL once dead */
+	LIBSSH2_SESSION *lib; /* NULL once dead */
 	struct ssh_io *io;
 	char *name;
 	struct ssh_session_events events;
@@ -56,18 +57,18 @@ struct ssh_session {
 	bool failed;              /* to be buried after this pump */
 	bool pumping;
 	bool wake_posted;
-	bool freed;               /* only waits for its posts */
-	int posts;                /* that hold a pointer to this */
+	bool freed; /* only waits for its posts */
+	int posts;  /* that hold a pointer to this */
 	struct err why;
-	int64_t received;         /* io->received at the last tick */
+	int64_t received; /* io->received at the last tick */
 	int64_t ticked_at;
-	int64_t silent_ms;        /* since the last byte came */
-	int64_t open_ns;          /* how long the last open took; -1 not known */
+	int64_t silent_ms; /* since the last byte came */
+	int64_t open_ns;   /* how long the last open took; -1 not known */
 };
 
 static void session_pump(struct ssh_session *session);
 
-/* --- for channel.c ----------------------------------------------------------------------------- */
+/* --- for channel.c ---------------------------------------------------------------------------- */
 
 struct loop *session_loop(struct ssh_session *session)
 {
@@ -138,10 +139,10 @@ bool session_check(struct ssh_session *session, int rc)
 	}
 }
 
-/* --- pumping ----------------------------------------------------------------------------------- */
+/* --- pumping ---------------------------------------------------------------------------------- */
 
-static struct channel *session_add(struct ssh_session *session, enum channel_kind kind,
-	transport_done_cb done, void *arg)
+static struct channel *session_add(
+	struct ssh_session *session, enum channel_kind kind, transport_done_cb done, void *arg)
 {
 	struct channel *channel = channel_new(session, kind, done, arg);
 	struct channel **last = &session->channels;
@@ -189,7 +190,7 @@ static void session_drain(struct ssh_session *session)
 		session_probe(session);
 }
 
-/* The cap, and a probe that sshd still counts as a session: with MaxSessions 1 it would be the one. */
+/* The cap, and a probe that sshd still counts as a session: MaxSessions may be 1. */
 static bool session_may_exec(const struct ssh_session *session)
 {
 	const struct channel *channel;
@@ -210,8 +211,7 @@ static struct channel *session_next_to_open(const struct ssh_session *session)
 	bool may_exec = session_may_exec(session);
 
 	for (channel = session->channels; channel; channel = channel->next)
-		if (channel->state == CHANNEL_QUEUED &&
-			(may_exec || channel->kind != CHANNEL_EXEC))
+		if (channel->state == CHANNEL_QUEUED && (may_exec || channel->kind != CHANNEL_EXEC))
 			return channel;
 	return NULL;
 }
@@ -278,8 +278,7 @@ static void session_on_dead(void *arg)
 }
 
 /* Ends the channels, then libssh2's side, then the socket. */
-static void session_close(
-	struct ssh_session *session, const struct err *why, const char *goodbye)
+static void session_close(struct ssh_session *session, const struct err *why, const char *goodbye)
 {
 	struct channel *channel;
 
@@ -374,15 +373,15 @@ static void session_on_socket(struct loop_poll *poll, int events, void *arg)
 	session_pump(session);
 }
 
-/* --- signs of life ----------------------------------------------------------------------------- */
+/* --- signs of life ---------------------------------------------------------------------------- */
 
 static void session_check_slow_open(struct ssh_session *session)
 {
 	struct channel *channel = session->opening;
 	struct err err = { ERR_OK, "" };
 
-	if (!channel || !channel->done || clock_monotonic() - channel->asked_at <
-			SESSION_OPEN_MS * CLOCK_NS_PER_MS)
+	if (!channel || !channel->done ||
+		clock_monotonic() - channel->asked_at < SESSION_OPEN_MS * CLOCK_NS_PER_MS)
 		return;
 	if (channel->kind == CHANNEL_DIAL)
 		err_set(&err, ERR_TIMEOUT,
@@ -420,7 +419,7 @@ static void session_on_tick(struct loop_timer *timer, void *arg)
 	session_pump(session);
 }
 
-/* --- the owner's side -------------------------------------------------------------------------- */
+/* --- the owner's side ------------------------------------------------------------------------- */
 
 struct ssh_session *session_new(struct loop *loop, struct _LIBSSH2_SESSION *lib_take,
 	struct ssh_io *io_take, const char *name, const struct ssh_session_events *events)
@@ -437,8 +436,8 @@ struct ssh_session *session_new(struct loop *loop, struct _LIBSSH2_SESSION *lib_
 	session->open_ns = -1;
 	session->polled = LOOP_READ;
 	session->poll = loop_poll_start(loop, io_take->fd, LOOP_READ, session_on_socket, session);
-	session->timer = loop_timer_start(
-		loop, SESSION_TICK_MS, SESSION_TICK_MS, session_on_tick, session);
+	session->timer =
+		loop_timer_start(loop, SESSION_TICK_MS, SESSION_TICK_MS, session_on_tick, session);
 	/* What the worker read ahead raises no event any more. */
 	session_post_pump(session);
 	return session;
@@ -514,7 +513,8 @@ double session_rtt_ms(const struct ssh_session *session)
 
 	if (!session->io)
 		return -1;
-	if (session->io->tcp && getsockopt(session->io->fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0)
+	if (session->io->tcp &&
+		getsockopt(session->io->fd, IPPROTO_TCP, TCP_INFO, &info, &len) == 0)
 		return info.tcpi_rtt / 1000.0;
 	return session->open_ns < 0 ? -1 : (double)session->open_ns / 1e6;
 }

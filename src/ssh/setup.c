@@ -101,8 +101,8 @@ void setup_renew(struct ssh_setup *setup)
 	wait_set(&setup->wait, (seconds ? seconds : SETUP_TIMEOUT_S) * INT64_C(1000));
 }
 
-char *setup_ask(struct ssh_setup *setup, enum ssh_ask kind, const char *prompt,
-	const char *detail, bool echo)
+char *setup_ask(struct ssh_setup *setup, enum ssh_ask kind, const char *prompt, const char *detail,
+	bool echo)
 {
 	struct ssh_question question = { .kind = kind, .echo = echo };
 	char *safe_prompt, *safe_detail, *answer;
@@ -165,8 +165,8 @@ static int setup_connect(struct ssh_setup *setup)
 
 	setup_renew(setup);
 	if (tcp)
-		setup->fd = connect_tcp(config->hostname, config->port, config->family,
-			&setup->wait, &setup->err);
+		setup->fd = connect_tcp(
+			config->hostname, config->port, config->family, &setup->wait, &setup->err);
 	if (setup->fd < 0 || loop_set_nonblocking(setup->fd, &setup->err) < 0)
 		return -1;
 	setup->io = io_new(setup->fd, tcp);
@@ -187,8 +187,8 @@ static bool setup_is_legacy(const char *method)
 	return false;
 }
 
-static void setup_add_methods(struct buf *text, LIBSSH2_SESSION *session, const char *name,
-	int method)
+static void setup_add_methods(
+	struct buf *text, LIBSSH2_SESSION *session, const char *name, int method)
 {
 	const char **list = NULL;
 	const char *separator = " ";
@@ -216,7 +216,8 @@ static int setup_explain_methods(struct ssh_setup *setup, LIBSSH2_SESSION *sessi
 	setup_add_methods(&text, session, "MACs", LIBSSH2_METHOD_MAC_CS);
 	setup_add_methods(&text, session, "key exchange", LIBSSH2_METHOD_KEX);
 	err_set(&setup->err, ERR_TRANSPORT,
-		"%s:%d and libssh2 %s have no algorithm in common; set transport = openssh for this "
+		"%s:%d and libssh2 %s have no algorithm in common; set transport = openssh for "
+		"this "
 		"target (libssh2 speaks %s)",
 		config->hostname, config->port, libssh2_version(0), buf_str(&text));
 	buf_fini(&text);
@@ -236,13 +237,15 @@ static int setup_explain_handshake(struct ssh_setup *setup, int rc, const struct
 		return err_set(&setup->err, ERR_CANCELLED, "%s", wait->text);
 	if (wait->code == ERR_TIMEOUT)
 		return err_set(&setup->err, ERR_TIMEOUT,
-			"%s:%d took the connection but did not speak SSH in time; check that this is "
+			"%s:%d took the connection but did not speak SSH in time; check that this "
+			"is "
 			"sshd's port and that the host is not overloaded",
 			config->hostname, config->port);
 	io_explain(setup->io, &why);
 	libssh2_session_last_error(session, &message, NULL, 0);
 	err_set(&setup->err, ERR_TRANSPORT,
-		"%s:%d ended the SSH handshake: %s [%s]; check that this is sshd's port, and sshd's "
+		"%s:%d ended the SSH handshake: %s [%s]; check that this is sshd's port, and "
+		"sshd's "
 		"log there (MaxStartups, a ban)",
 		config->hostname, config->port, buf_str(&why), message ? message : "");
 	buf_fini(&why);
@@ -273,8 +276,8 @@ static int setup_handshake(struct ssh_setup *setup, const struct hostkey_list *k
 }
 
 /* An unknown key may be accepted by the operator; anything else is refused. */
-static int setup_ask_host_key(struct ssh_setup *setup, const char *type, const char *base64,
-	const char *fingerprint)
+static int setup_ask_host_key(
+	struct ssh_setup *setup, const char *type, const char *base64, const char *fingerprint)
 {
 	const struct ssh_config *config = setup_config(setup);
 	char *name, *prompt, *detail, *answer;
@@ -313,11 +316,12 @@ static int setup_verify(struct ssh_setup *setup, const struct hostkey_list *know
 	setup->host_key = wire_fingerprint(key, len);
 	verdict = hostkey_judge(known, type, buf_str(&base64), &line);
 	if (verdict != HOSTKEY_KNOWN)
-		rc = hostkey_explain(verdict, setup_config(setup), line, type, setup->host_key,
-			&setup->err);
+		rc = hostkey_explain(
+			verdict, setup_config(setup), line, type, setup->host_key, &setup->err);
 	if (verdict == HOSTKEY_UNKNOWN)
 		rc = setup_ask_host_key(setup, type, buf_str(&base64), setup->host_key);
-	setup->wants_openssh |= verdict == HOSTKEY_CERTIFIED ||
+	setup->wants_openssh |=
+		verdict == HOSTKEY_CERTIFIED ||
 		(verdict == HOSTKEY_UNKNOWN && line && str_equal(line->type, "ssh-rsa"));
 	if (rc == 0) {
 		detail = mem_printf("%s %s", wire_key_name(type), setup->host_key);

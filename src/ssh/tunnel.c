@@ -58,7 +58,7 @@ static void tunnel_on_done(void *arg, int status, const struct err *err)
 static bool tunnel_lets_in(const struct ssh_tunnel *tunnel, const struct sockaddr_in *peer)
 {
 	return peer->sin_family == AF_INET && ntohl(peer->sin_addr.s_addr) >> 24 == 127 &&
-		tunnel->peer_allowed(tunnel->arg, ntohs(peer->sin_port));
+	       tunnel->peer_allowed(tunnel->arg, ntohs(peer->sin_port));
 }
 
 static void tunnel_on_connection(struct loop_poll *poll, int events, void *arg)
@@ -92,8 +92,8 @@ static struct in_addr tunnel_random_address(void)
 
 	if (getrandom(r, sizeof(r), 0) != sizeof(r))
 		r[0] = (unsigned char)getpid();
-	address.s_addr = htonl(127U << 24 | (1U + r[0] % 254U) << 16 | (uint32_t)r[1] << 8 |
-		(1U + r[2] % 254U));
+	address.s_addr = htonl(
+		127U << 24 | (1U + r[0] % 254U) << 16 | (uint32_t)r[1] << 8 | (1U + r[2] % 254U));
 	return address;
 }
 
@@ -127,7 +127,8 @@ static int tunnel_listen(struct ssh_tunnel *tunnel, struct err *err)
 	if (rc < 0)
 		rc = tunnel_bind(tunnel, 0);
 	if (rc < 0 || listen(tunnel->fd, TUNNEL_BACKLOG) < 0) {
-		err_system(err, errno, "cannot listen on a loopback address for the tunnel to %s:%d",
+		err_system(err, errno,
+			"cannot listen on a loopback address for the tunnel to %s:%d",
 			tunnel->remote_host, tunnel->remote_port);
 		close(tunnel->fd);
 		return -1;
@@ -151,8 +152,7 @@ struct ssh_tunnel *tunnel_open(struct loop *loop, struct transport *transport,
 		tunnel_unref(tunnel);
 		return NULL;
 	}
-	tunnel->poll =
-		loop_poll_start(loop, tunnel->fd, LOOP_READ, tunnel_on_connection, tunnel);
+	tunnel->poll = loop_poll_start(loop, tunnel->fd, LOOP_READ, tunnel_on_connection, tunnel);
 	return tunnel;
 }
 

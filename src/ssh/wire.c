@@ -145,8 +145,8 @@ int wire_base64_decode(struct buf *out, const char *text, size_t len)
 		pad++;
 	buf_reserve(out, packed.len / 4 * 3 + 1);
 	n = packed.len ? EVP_DecodeBlock((unsigned char *)out->data + out->len,
-				 (const unsigned char *)packed.data, (int)packed.len) :
-			 0;
+				 (const unsigned char *)packed.data, (int)packed.len)
+		       : 0;
 	buf_fini(&packed);
 	if (n < 0 || (size_t)n < pad)
 		return -1;

@@ -58,16 +58,18 @@ int fixture_teardown(void **state)
 {
 	struct fixture *f = *state;
 	struct err err = { 0 };
+	bool reported;
 	int ret;
 
 	pty_stop(f->pty);
 	f->pty = NULL;
+	reported = sandbox_has_report(f->home);
 	sandbox_remove_take(f->home);
 	f->home = NULL;
 	ret = range_ssh_resume(f->range, &err);
 	if (ret != 0)
 		print_error("%s\n", err.text);
-	return ret;
+	return reported ? -1 : ret;
 }
 
 void fixture_check(int ret, const struct err *err)

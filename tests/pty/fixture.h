@@ -21,7 +21,7 @@ struct fixture {
 int fixture_group_setup(void **state);
 int fixture_group_teardown(void **state);
 /* For cmocka_unit_test_setup_teardown: the range at its baseline, an empty home; and after the test
- * no console, the link as it was. */
+ * no console, the link as it was, and a failure when a sanitiser or valgrind had to report. */
 int fixture_setup(void **state);
 int fixture_teardown(void **state);
 

@@ -5,6 +5,7 @@
 
 #include <errno.h>
 #include <ftw.h>
+#include <glob.h>
 #include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -12,6 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <pgoncall/base/buf.h>
 #include <pgoncall/base/mem.h>
 #include <pgoncall/base/str.h>
 
@@ -28,7 +30,7 @@ static const char *const sandbox_dirs[] = {
 /* Taken over from the caller as they are, where set. */
 static const char *const sandbox_inherited[] = {
 	"PATH",
-	"ASAN_OPTIONS",
+
 	"UBSAN_OPTIONS",
 	"LSAN_OPTIONS",
 	"TSAN_OPTIONS",
@@ -112,6 +114,15 @@ static char **env_finish(struct strlist *env)
 	return out;
 }
 
+/* "ASAN_OPTIONS=…": the caller's, and where to write. The other sanitisers share this setting. */
+static char *checker_options(const char *dir)
+{
+	const char *given = getenv("ASAN_OPTIONS");
+
+	return mem_printf("ASAN_OPTIONS=%s%slog_path=%s/checker", str_empty(given) ? "" : given,
+		str_empty(given) ? "" : ":", dir);
+}
+
 char **sandbox_env(const char *dir, const char *const *additions)
 {
 	const struct passwd *pw = getpwuid(getuid());
@@ -133,6 +144,8 @@ char **sandbox_env(const char *dir, const char *const *additions)
 	env_set_take(&env, mem_printf("XDG_RUNTIME_DIR=%s/run", dir));
 	env_set_take(&env, mem_printf("USER=%s", user));
 	env_set_take(&env, mem_printf("LOGNAME=%s", user));
+	env_set_take(&env, checker_options(dir));
+	env_set_take(&env, mem_printf("VALGRIND_OPTS=--log-file=%s/checker.%%p", dir));
 	env_set_take(&env, mem_strdup("TERM=xterm-256color"));
 	env_set_take(&env, mem_strdup("LANG=C.UTF-8"));
 	env_set_take(&env, mem_strdup("TZ=UTC"));
@@ -146,6 +159,60 @@ void sandbox_env_free(char **env)
 	for (size_t i = 0; env != NULL && env[i] != NULL; i++)
 		free(env[i]);
 	free(env);
+}
+
+static char *file_read(const char *path)
+{
+	FILE *file = fopen(path, "re");
+	struct buf text = BUF_INIT;
+	char bytes[4096];
+	size_t n;
+
+	while (file != NULL && (n = fread(bytes, 1, sizeof(bytes), file)) > 0)
+		buf_add(&text, bytes, n);
+	if (file != NULL)
+		fclose(file);
+	return text.data == NULL ? mem_strdup("") : buf_steal(&text);
+}
+
+static bool is_report(const char *text)
+{
+	static const char *const words[] = {
+		"ERROR: ",
+		"runtime error: ",
+		"Invalid ",
+		"uninitialised",
+		"definitely lost",
+		"possibly lost",
+		"ThreadSanitizer: ",
+	};
+
+	for (size_t i = 0; i < N_ITEMS(words); i++)
+		if (strstr(text, words[i]) != NULL)
+			return true;
+	return false;
+}
+
+bool sandbox_has_report(const char *dir)
+{
+	char *pattern = mem_printf("%s/checker.*", dir);
+	bool found = false;
+	glob_t files;
+
+	if (glob(pattern, 0, NULL, &files) == 0) {
+		for (size_t i = 0; i < files.gl_pathc; i++) {
+			char *text = file_read(files.gl_pathv[i]);
+
+			if (is_report(text)) {
+				fprintf(stderr, "%s\n", text);
+				found = true;
+			}
+			free(text);
+		}
+		globfree(&files);
+	}
+	free(pattern);
+	return found;
 }
 
 /* Names with a slash become absolute, because programs may be started elsewhere. */

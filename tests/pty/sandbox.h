@@ -6,6 +6,8 @@
 #ifndef PGONCALL_TESTS_PTY_SANDBOX_H
 #define PGONCALL_TESTS_PTY_SANDBOX_H
 
+#include <stdbool.h>
+
 #include <pgoncall/base/err.h>
 #include <pgoncall/base/str.h>
 
@@ -22,6 +24,11 @@ void sandbox_remove_take(char *dir);
  * takes a variable away. Free with sandbox_env_free. */
 char **sandbox_env(const char *dir, const char *const *additions);
 void sandbox_env_free(char **env);
+
+/* Sanitisers and valgrind write to files in dir, because on the program's terminal their words would
+ * spoil the picture. True when there is a report among them (an error or a leak; mere warnings do
+ * not count); it is then printed. */
+bool sandbox_has_report(const char *dir);
 
 /* Appends what starts the program under test: the words of $PGONCALL_WRAPPER where set (a valgrind,
  * say), then the absolute path of $PGONCALL_BIN, else of pgoncall in $BUILD or build. -1 when it is

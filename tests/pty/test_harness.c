@@ -476,6 +476,28 @@ static void pty_gives_a_home_and_an_environment_of_its_own(void **state)
 	sandbox_remove_take(home);
 }
 
+static void sandbox_tells_reports_from_warnings(void **state)
+{
+	static const char *const argv[] = { "sh", "-c",
+		"log=${ASAN_OPTIONS##*log_path=}; echo WARNING: only >$log.1;"
+		" [ -z \"$REPORT\" ] || echo '==1==ERROR: LeakSanitizer' >$log.2",
+		NULL };
+	static const char *const with_report[] = { "REPORT=1", NULL };
+	char *home = sandbox_new(NULL);
+	struct run_options options = { .argv = argv, .home = home };
+	struct run_result result;
+
+	(void)state;
+	assert_int_equal(run_program(&options, &result, NULL), 0);
+	run_result_fini(&result);
+	assert_false(sandbox_has_report(home));
+	options.env = with_report;
+	assert_int_equal(run_program(&options, &result, NULL), 0);
+	run_result_fini(&result);
+	assert_true(sandbox_has_report(home));
+	sandbox_remove_take(home);
+}
+
 /* --- failures --------------------------------------------------------------------------------- */
 
 static void fails_on_purpose(void **state)
@@ -646,6 +668,7 @@ int main(int argc, char **argv)
 		cmocka_unit_test_teardown(pty_finds_a_terminal_that_was_not_restored, teardown),
 		cmocka_unit_test_teardown(pty_stop_ends_what_ignores_sigterm, teardown),
 		cmocka_unit_test_teardown(pty_gives_a_home_and_an_environment_of_its_own, teardown),
+		cmocka_unit_test(sandbox_tells_reports_from_warnings),
 		cmocka_unit_test(pty_prints_the_screen_when_a_wait_fails),
 		cmocka_unit_test(run_collects_output_and_status),
 		cmocka_unit_test(run_does_not_wait_for_what_was_left_running),

@@ -24,7 +24,7 @@ enum pump_ways {
 /* How it ended. */
 enum pump_end {
 	PUMP_END_FINISHED, /* every direction came to its end-of-file and was delivered */
-	PUMP_END_GONE /* a writer's far end is closed; errnum says why */
+	PUMP_END_GONE      /* a writer's far end is closed; errnum says why */
 };
 
 /* Takes both descriptors, which must be two (dup one first), makes them non-blocking, and closes

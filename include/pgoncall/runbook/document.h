@@ -37,7 +37,8 @@ enum runbook_mode { RUNBOOK_WRITE, RUNBOOK_READ }; /* zero: what says nothing wr
 enum runbook_follow {
 	RUNBOOK_NEXT, /* ok only: the next step */
 	RUNBOOK_ASK,  /* fail only, and its default: the operator decides */
-	RUNBOOK_STOP, /* fail only: the run ends, somebody else is needed */
+	RUNBOOK_STOP, /* the run ends, somebody else is needed; also goto:escalate, where no step
+			 has that name */
 	RUNBOOK_GOTO, /* the step in goto_step */
 	RUNBOOK_END   /* goto:end: the run is finished */
 };

@@ -20,6 +20,7 @@
 #include <pgoncall/base/err.h>
 #include <pgoncall/runbook/document.h>
 #include <pgoncall/runbook/expect.h>
+#include <pgoncall/runbook/gate.h>
 #include <pgoncall/runbook/policy.h>
 #include <pgoncall/runbook/resolve.h>
 
@@ -48,9 +49,10 @@ enum runbook_event_kind {
 	RUNBOOK_EVENT_DONE,
 	RUNBOOK_EVENT_NOT_DONE,
 	RUNBOOK_EVENT_ANSWER, /* text: what was typed */
-	RUNBOOK_EVENT_CANCEL, /* at the question, or before anything was sent: back to SHOWN */
+	RUNBOOK_EVENT_CANCEL, /* at the question, or when nothing was sent, e.g. because the gate
+				 refused (text: why): back to SHOWN */
 	RUNBOOK_EVENT_RESULT,
-	RUNBOOK_EVENT_HALT,  /* the operator ends a stream or a watch; its effect: RUNBOOK_EFFECT_HALT */
+	RUNBOOK_EVENT_HALT,  /* the operator ends what runs; what it ended with comes as RESULT */
 	RUNBOOK_EVENT_TICK,  /* the time of RUNBOOK_EFFECT_WAIT is over */
 	RUNBOOK_EVENT_RETRY,
 	RUNBOOK_EVENT_SKIP, /* text: the reason, required */
@@ -127,17 +129,17 @@ struct runbook_run {
 	size_t check;
 	enum runbook_answer *answers; /* of this step's checks */
 
-	struct runbook_command command; /* resolved; set from CONFIRMING on */
-	enum policy_act act;
-	enum policy_level level;
-	const char *want;  /* what is to be typed; NULL: nothing */
-	char *typed;       /* what was */
+	struct runbook_command command; /* resolved and wrapped, from SHOWN on */
+	enum policy_act act;            /* what the command looks like */
+	enum policy_level level;        /* what is asked; NONE for reads and by hand */
+	const char *want;               /* what is to be typed; NULL: nothing */
+	char *typed;                    /* what was; "" */
 	char *why;         /* why the step is blocked, or what was wrong with an answer; "" */
 	char *verdict;     /* the outcome's sentence; "" */
 	char *reason;      /* of a skip or a stop; "" */
-	int64_t began_ns;  /* of the first reading of a watch */
+	int64_t began_ns;  /* when the command was run first */
+	bool halted;       /* HALT was sent since */
 	enum runbook_state left_in; /* where LEAVE was */
-	char *asked;       /* backing of want and the permit's verb */
 };
 
 /* Copies vars. The state is NEW until START, or until runbook_run_restore. */
@@ -152,15 +154,24 @@ int runbook_run_event(struct runbook_run *run, const struct runbook_event *event
 /* Whether it would be; for hints and menus. */
 bool runbook_run_can(const struct runbook_run *run, enum runbook_event_kind kind);
 
-/* Sets a variable (NAME or NAME.FIELD) after its type's check. */
+/* Sets a variable (NAME or NAME.FIELD) after its type's check; refused while a command is being
+ * confirmed or runs. The step's command follows at the next event (PICK). */
 int runbook_run_set(
 	struct runbook_run *run, const char *name, const char *value, struct err *err);
 
 /* In place of START: puts a NEW run where its records (oldest first) say it stood. The last record
  * may be RUNBOOK_UNKNOWN: a write without a result. Fails where a step is not in the runbook any
- * more. Variables picked from what lives (backends) are asked for again. */
+ * more. Captured and picked values are the caller's to set before, from where it kept them; those
+ * of backends are dropped, and asked for again. */
 int runbook_run_restore(struct runbook_run *run, const struct runbook_record *records, size_t n,
 	struct runbook_effect *effect, struct err *err);
+
+/* Resolves a step's command into run->command without moving there, for a plan: only for a NEW
+ * run. */
+int runbook_run_resolve(struct runbook_run *run, size_t step, struct err *err);
+
+/* What the gate is asked for at RUNBOOK_EFFECT_RUN of a write; borrows from the run. */
+void runbook_run_request(const struct runbook_run *run, struct gate_request *request);
 
 /* NULL when the run is over. */
 const struct runbook_step *runbook_run_step(const struct runbook_run *run);

@@ -78,20 +78,22 @@ const struct runbook_field *runbook_field_find(
  *   role          identifier db_user
  *   app           container  the container with the migrations that is live (app, or the live colour)
  *   blue, green   container  app.blue, app.green, where set
+ *   apps          words      all of app, app.blue, app.green that are set, each once
  *   db_container  container  where set
  *   alembic       words      the alembic setting; see below
  *   runtime       words      runtime_command or docker/podman; not set with runtime = none
  *   compose       words      where set
  *   compose_service container where set
  *   containers    command    prints a line for each container of the target: name, image, state
- *   logs          command    prints the last 30 minutes of $app's log, stdout and stderr, and ends
- *   logs_follow   command    the same, and follows
+ *   logs          command    prints $app's log since it was started, at most its last 5000 lines,
+ *                            stdout to stdout and stderr to stderr; one command, so that 2>&1 may follow
+ *   logs_follow   command    the same from its last 20 lines on, and follows
  *   version_table table      "alembic_version"
  *   critical_tables words    where set
  *   health_url    text       where set
  *   migrations    text       directory of the revision files, as configured
  *   sql_migrations text      directory of the legacy SQL files
- *   repository    text       local checkout; on=local runs there
+ *   repository    text       local checkout, where set; on=local runs there
  *   deploy_log    words      local command that prints the deploy's log, where set
  *   current       revision   the row of the version table, where there is exactly one
  *   heads         words      heads of the revision files in $app

@@ -28,8 +28,7 @@ struct agent {
 enum { AGENT_RSA_SHA2_256 = 2, AGENT_RSA_SHA2_512 = 4 };
 
 /* Connects to the socket and reads the list of keys. Close in any case. */
-int agent_open(
-	struct agent *agent, const char *path, const struct ssh_wait *wait, struct err *err);
+int agent_open(struct agent *agent, const char *path, const struct ssh_wait *wait, struct err *err);
 void agent_close(struct agent *agent);
 /* Appends the bare signature (without the method's name) over data. May take as long as the
  * operator needs to confirm. */

@@ -25,7 +25,7 @@ enum channel_state {
 	CHANNEL_OPENING,  /* the request to open is out */
 	CHANNEL_STARTING, /* open; the command was asked for */
 	CHANNEL_RUNNING,
-	CHANNEL_CLOSING,  /* `done` was called, descriptors are closed; libssh2 says goodbye */
+	CHANNEL_CLOSING, /* `done` was called, descriptors are closed; libssh2 says goodbye */
 	CHANNEL_GONE
 };
 
@@ -37,12 +37,12 @@ struct channel_in {
 	bool readable; /* a read may give something */
 	bool ended;    /* end-of-file was read */
 	bool eof_sent;
-	char *data;    /* CHANNEL_BUFFER bytes, or NULL */
+	char *data;      /* CHANNEL_BUFFER bytes, or NULL */
 	size_t off, len; /* what waits in data: libssh2 must be given the same bytes again */
 };
 
-/* remote → local; the owner reads more only when data is empty, so that a slow reader holds back the
- * far side through the channel's window. */
+/* remote → local; the owner reads more only when data is empty, so that a slow reader holds back
+ * the far side through the channel's window. */
 struct channel_out {
 	int fd; /* owned; -1: drop what comes */
 	struct loop_poll *poll;
@@ -59,7 +59,7 @@ struct channel {
 	enum channel_kind kind;
 	enum channel_state state;
 	struct _LIBSSH2_CHANNEL *lib;
-	char *host;    /* DIAL */
+	char *host; /* DIAL */
 	int port;
 	char *command; /* EXEC */
 	struct channel_in in;
@@ -71,8 +71,8 @@ struct channel {
 	void *arg;
 };
 
-struct channel *channel_new(struct ssh_session *session, enum channel_kind kind,
-	transport_done_cb done, void *arg);
+struct channel *channel_new(
+	struct ssh_session *session, enum channel_kind kind, transport_done_cb done, void *arg);
 /* Descriptors are taken; in and out must differ. */
 void channel_set_fds(struct channel *channel, int in, int out, int err);
 /* Frees; libssh2's side must be gone. */

@@ -1,7 +1,7 @@
 /*
- * What ssh(1) would do for a host, as `ssh -G` prints it (ssh_config(5) names the keys): who, where,
- * with which keys, checked against which known_hosts, through which hosts. Parsing is pure; running
- * ssh is route.h's.
+ * What ssh(1) would do for a host, as `ssh -G` prints it (ssh_config(5) names the keys): who,
+ * where, with which keys, checked against which known_hosts, through which hosts. Parsing is pure;
+ * running ssh is route.h's.
  */
 #ifndef PGONCALL_SSH_CONFIG_H
 #define PGONCALL_SSH_CONFIG_H
@@ -27,20 +27,19 @@ struct ssh_config {
 	char *hostname; /* the name or address to connect to */
 	char *user;
 	int port;
-	int family;                    /* AF_UNSPEC, AF_INET or AF_INET6 */
-	struct strlist identities;     /* key files, expanded, in order; they need not exist */
-	char *agent;                   /* the agent's socket; NULL: none */
-	bool identities_only;          /* of the agent's keys only those that `identities` names */
-	struct strlist known_hosts;    /* expanded; the user's own files first */
-	char *known_hosts_add;         /* where an accepted key is written; NULL: nowhere */
-	bool hash_known_hosts;         /* names are hashed there */
-	char *host_key_alias;          /* the name to look up instead; NULL: host and port */
-	bool strict;                   /* StrictHostKeyChecking yes: unknown keys are not asked about */
-	int connect_timeout_s;         /* 0: not configured */
-	int alive_interval_s;          /* ServerAliveInterval; 0: none */
-	char *proxy_jump;              /* "hop,hop"; NULL: none */
-	char *unsupported;             /* the setting that libssh2 cannot follow, e.g. "ProxyCommand";
-	                                * NULL: none */
+	int family;                 /* AF_UNSPEC, AF_INET or AF_INET6 */
+	struct strlist identities;  /* key files, expanded, in order; they need not exist */
+	char *agent;                /* the agent's socket; NULL: none */
+	bool identities_only;       /* of the agent's keys only those that `identities` names */
+	struct strlist known_hosts; /* expanded; the user's own files first */
+	char *known_hosts_add;      /* where an accepted key is written; NULL: nowhere */
+	bool hash_known_hosts;      /* names are hashed there */
+	char *host_key_alias;       /* the name to look up instead; NULL: host and port */
+	bool strict;           /* StrictHostKeyChecking yes: unknown keys are not asked about */
+	int connect_timeout_s; /* 0: not configured */
+	int alive_interval_s;  /* ServerAliveInterval; 0: none */
+	char *proxy_jump;      /* "hop,hop"; NULL: none */
+	char *unsupported;     /* a setting that libssh2 cannot follow; NULL: none */
 };
 
 void ssh_config_init(struct ssh_config *config);
@@ -54,8 +53,7 @@ int ssh_config_parse(struct ssh_config *config, const char *text, const struct s
 
 /* One hop of a ProxyJump: [ssh://][user@]host[:port], host perhaps in brackets. user is NULL and
  * port 0 where not given. Strings are the caller's. */
-int ssh_config_parse_hop(
-	const char *spec, char **user, char **host, int *port, struct err *err);
+int ssh_config_parse_hop(const char *spec, char **user, char **host, int *port, struct err *err);
 
 /* The name under which known_hosts has the host's keys: "host", "[host]:port", or the alias. */
 char *ssh_config_lookup_name(const struct ssh_config *config);

@@ -1,5 +1,6 @@
 /*
- * A TCP connection to a name, from a worker: look-up, one address after another, a deadline for all.
+ * A TCP connection to a name, from a worker: look-up, one address after another, one
+ * deadline for all.
  */
 #ifndef PGONCALL_SSH_CONNECT_H
 #define PGONCALL_SSH_CONNECT_H

@@ -21,10 +21,11 @@ struct hostkey_line {
 	char *file;
 	int line;
 	enum hostkey_marker marker;
-	bool portless; /* found under the bare name of a host on another port: it may confirm a key,
-	                * it cannot contradict one, as in ssh */
-	char *type;    /* "ssh-ed25519" … */
-	char *base64;  /* the key blob */
+	/* Found under the bare name of a host on another port: as in ssh it may confirm a key, but
+	 * not contradict one. */
+	bool portless;
+	char *type;   /* "ssh-ed25519" … */
+	char *base64; /* the key blob */
 };
 
 struct hostkey_list {
@@ -35,9 +36,9 @@ struct hostkey_list {
 
 enum hostkey_verdict {
 	HOSTKEY_KNOWN,
-	HOSTKEY_UNKNOWN, /* `line`: a key of another type that is known, or NULL */
+	HOSTKEY_UNKNOWN,   /* `line`: a key of another type that is known, or NULL */
 	HOSTKEY_CERTIFIED, /* unknown, and the file trusts a certificate authority for it */
-	HOSTKEY_CHANGED, /* `line`: the key of the same type that was expected */
+	HOSTKEY_CHANGED,   /* `line`: the key of the same type that was expected */
 	HOSTKEY_REVOKED
 };
 
@@ -52,7 +53,7 @@ int hostkey_look_up(struct hostkey_list *list, const struct ssh_config *config,
 	const struct ssh_wait *wait, struct err *err);
 
 /* The host key methods to offer, the known types first: so that a server with several keys shows
- * the one that is recorded. A const string per case would not do: for the caller to free. */
+ * the one that is recorded. For the caller to free. */
 char *hostkey_preference(const struct hostkey_list *list);
 
 /* Pure. *line may be NULL; it points into the list. */
@@ -65,7 +66,7 @@ int hostkey_explain(enum hostkey_verdict verdict, const struct ssh_config *confi
 	struct err *err);
 
 /* Adds an accepted key to the user's first known_hosts file. */
-int hostkey_add(const struct ssh_config *config, const char *type, const char *base64,
-	struct err *err);
+int hostkey_add(
+	const struct ssh_config *config, const char *type, const char *base64, struct err *err);
 
 #endif

@@ -17,12 +17,12 @@ struct _LIBSSH2_SESSION;
 struct ssh_wait;
 
 struct ssh_io {
-	int fd;           /* owned, non-blocking */
-	bool tcp;         /* a TCP socket, not a channel of another session */
-	struct buf out;   /* queued for the socket; the first `sent` bytes are gone already */
+	int fd;         /* owned, non-blocking */
+	bool tcp;       /* a TCP socket, not a channel of another session */
+	struct buf out; /* queued for the socket; the first `sent` bytes are gone already */
 	size_t sent;
-	bool starved;     /* the system had nothing to read; the owner clears it for the next round */
-	bool broken;      /* no more input or output: errors and end-of-file alike */
+	bool starved; /* the system had nothing to read; the owner clears it for the next round */
+	bool broken;  /* no more input or output: errors and end-of-file alike */
 	int broken_errno; /* 0: the peer closed */
 	int64_t received; /* bytes read so far */
 	char said[160];   /* the server's parting words, sanitised; "" where there were none */

@@ -11,8 +11,8 @@
 #include <pgoncall/base/err.h>
 
 struct keyfile {
-	struct buf text;   /* the private key file as it is; empty for a public key only */
-	struct buf blob;   /* public key blob; empty where it cannot be told without the passphrase */
+	struct buf text; /* the private key file as it is; empty for a public key only */
+	struct buf blob; /* public key blob; empty where it cannot be told without the passphrase */
 	struct buf public; /* "type base64", as libssh2 wants it; empty as blob is */
 	char type[64];     /* key type, "" where not known */
 	bool encrypted;

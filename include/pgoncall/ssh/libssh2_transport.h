@@ -23,7 +23,7 @@ enum ssh_ask {
 struct ssh_question {
 	enum ssh_ask kind;
 	const char *prompt; /* one line, sanitised: what to show before the answer */
-	const char *detail; /* sanitised, may be "": fingerprint and files, or the server's instruction */
+	const char *detail; /* sanitised, may be "": fingerprint, or the server's instruction */
 	bool echo;          /* the answer may be seen while it is typed */
 };
 
@@ -31,11 +31,11 @@ struct ssh_question {
 struct ssh_options {
 	const char *destination; /* as for ssh(1): alias, user@host, ssh://user@host:port */
 	const char *config_file; /* as ssh -F; NULL or "": ssh's own files */
-	int timeout_s;           /* for each of connecting, agreeing, authenticating; 0: as configured
-	                          * in ssh (ConnectTimeout), else 10 */
+	/* For each of connecting, agreeing, authenticating; 0: ssh's ConnectTimeout, else 10. */
+	int timeout_s;
 	/* Called on the main loop's thread with events->arg; the owner answers once, when it likes,
-	 * with ssh_transport_answer. One question is open at a time; it lapses when the transport goes
-	 * down or is closed. NULL: unknown host keys are refused, encrypted keys skipped. */
+	 * with ssh_transport_answer. One question is open at a time; it lapses when the transport
+	 * goes down or is closed. NULL: unknown host keys are refused, encrypted keys skipped. */
 	void (*ask)(void *arg, struct transport *transport, const struct ssh_question *question);
 };
 

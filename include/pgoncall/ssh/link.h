@@ -1,7 +1,7 @@
 /*
  * The SSH thread's half of a transport: the chain of sessions from the first jump host to the
- * target, from nothing to up to down. What happens is told in messages that arrive on the main loop,
- * in order; the last one is LINK_CLOSED.
+ * target, from nothing to up to down. What happens is told in messages that arrive on the main
+ * loop, in order; the last one is LINK_CLOSED.
  */
 #ifndef PGONCALL_SSH_LINK_H
 #define PGONCALL_SSH_LINK_H
@@ -16,9 +16,9 @@ struct ssh_link;
 struct ssh_thread;
 
 enum link_message_kind {
-	LINK_STEP,       /* step, text */
-	LINK_ASK,        /* question (text and detail hold its strings) */
-	LINK_HOST_KEY,   /* text */
+	LINK_STEP,     /* step, text */
+	LINK_ASK,      /* question (text and detail hold its strings) */
+	LINK_HOST_KEY, /* text */
 	LINK_UP,
 	LINK_RTT,        /* rtt_ms */
 	LINK_STREAM_END, /* stream, status, err */
@@ -48,8 +48,7 @@ struct ssh_link *link_open(struct ssh_thread *thread, struct loop *main_loop,
 	void (*receive)(const struct link_message *message));
 /* Each stream ends with one LINK_STREAM_END that carries `stream`, whatever happens. */
 void link_dial(struct ssh_link *link, const char *host, int port, int fd_take, void *stream);
-void link_exec(
-	struct ssh_link *link, const char *command, const int fds_take[3], void *stream);
+void link_exec(struct ssh_link *link, const char *command, const int fds_take[3], void *stream);
 void link_answer(struct ssh_link *link, const char *answer);
 /* The pointer must not be used after it. */
 void link_close(struct ssh_link *link);

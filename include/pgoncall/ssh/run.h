@@ -18,8 +18,7 @@ struct ssh_run {
 
 /* argv[0] is searched on PATH; stdin is /dev/null; the child is a process group of its own and is
  * killed when the wait ends early. 0 also when the tool fails: see status. Fini in any case. */
-int run_tool(
-	char *const argv[], const struct ssh_wait *wait, struct ssh_run *run, struct err *err);
+int run_tool(char *const argv[], const struct ssh_wait *wait, struct ssh_run *run, struct err *err);
 void run_fini(struct ssh_run *run);
 
 #endif

@@ -1,7 +1,7 @@
 /*
- * A running SSH session on the SSH thread: its socket, its channels, and whether the server is still
- * there. Everything here is called on that thread; `done` and `on_dead` must not call back into the
- * session at once, but post.
+ * A running SSH session on the SSH thread: its socket, its channels, and whether the server is
+ * still there. Everything here is called on that thread; `done` and `on_dead` must not call back
+ * into the session at once, but post.
  */
 #ifndef PGONCALL_SSH_SESSION_H
 #define PGONCALL_SSH_SESSION_H

@@ -20,12 +20,12 @@ struct ssh_io;
 
 struct ssh_setup {
 	/* What to do. */
-	const char *destination;        /* borrowed; resolved when `route` is empty */
-	const char *config_file;        /* borrowed; may be NULL */
-	struct ssh_route *route;        /* borrowed; filled when empty */
-	size_t hop;                     /* which of the route's hops */
-	int fd;                         /* the stream to it, taken; -1: connect by TCP */
-	int timeout_s;                  /* per phase; 0: as configured, else 10 */
+	const char *destination; /* borrowed; resolved when `route` is empty */
+	const char *config_file; /* borrowed; may be NULL */
+	struct ssh_route *route; /* borrowed; filled when empty */
+	size_t hop;              /* which of the route's hops */
+	int fd;                  /* the stream to it, taken; -1: connect by TCP */
+	int timeout_s;           /* per phase; 0: as configured, else 10 */
 
 	/* Who is told; both are called in the worker. ask NULL: nobody can be asked. */
 	void (*step)(void *arg, enum transport_step step, const char *detail);
@@ -33,17 +33,17 @@ struct ssh_setup {
 	void *arg;
 
 	/* What came of it. */
-	int rc;                         /* 0, or -1 with err */
+	int rc; /* 0, or -1 with err */
 	struct err err;
 	struct _LIBSSH2_SESSION *session; /* these two are the owner's when rc is 0, else NULL */
 	struct ssh_io *io;
-	char *host_key;                 /* "SHA256:…", or NULL */
+	char *host_key; /* "SHA256:…", or NULL */
 	bool wants_openssh;
 
 	/* The worker's own. */
 	struct ssh_wait wait;
-	pthread_mutex_t lock;           /* guards answer */
-	int answer_fd;                  /* an eventfd: an answer is there */
+	pthread_mutex_t lock; /* guards answer */
+	int answer_fd;        /* an eventfd: an answer is there */
 	char *answer;
 };
 
@@ -61,8 +61,8 @@ void setup_answer(struct ssh_setup *setup, char *answer_take);
 
 /* In the worker: asks and waits. NULL where nobody can be asked, or declined; else the caller wipes
  * and frees it. prompt and detail are sanitised here. */
-char *setup_ask(struct ssh_setup *setup, enum ssh_ask kind, const char *prompt,
-	const char *detail, bool echo);
+char *setup_ask(struct ssh_setup *setup, enum ssh_ask kind, const char *prompt, const char *detail,
+	bool echo);
 /* In the worker: gives the next phase its full time. */
 void setup_renew(struct ssh_setup *setup);
 /* The hop that is being set up. */

@@ -133,6 +133,11 @@ static int cluster_start(void **state)
 		    "{ [ $(id -u) != 0 ] || chown postgres server.crt server.key; }",
 		    cluster.dir) != 0)
 		return -1;
+	/* Should the test die, the server must not outlive it. */
+	cluster_shell("(while kill -0 %d 2>/dev/null; do sleep 1; done; [ -d %s ] && "
+		      "kill -QUIT $(head -n 1 %s/data/postmaster.pid); sleep 1; rm -rf %s) "
+		      "</dev/null >/dev/null 2>&1 &",
+		(int)getpid(), cluster.dir, cluster.dir, cluster.dir);
 	return cluster_shell(CLUSTER_BIN
 		"%s env PATH=\"$PATH\" pg_ctl -D %s/data -w -l %s/log start -o '-c port=%d "
 		"-c listen_addresses=127.0.0.1 -c unix_socket_directories=%s -c fsync=off -c "

@@ -1,6 +1,6 @@
 /*
- * Real sshds of our own for tests: in a temporary directory, on loopback ports, with their own keys,
- * known_hosts and ssh configuration. And a client that collects what a transport tells.
+ * Real sshds of our own for tests: in a temporary directory, on loopback ports, with their own
+ * keys, known_hosts and ssh configuration. And a client that collects what a transport tells.
  * Included by one test program each; everything is static.
  */
 #ifndef TESTS_UNIT_SSH_SSHD_FIXTURE_H
@@ -50,8 +50,7 @@ __attribute__((format(printf, 1, 2))) static void run(const char *fmt, ...)
 		fail_msg("failed: %s", command);
 }
 
-__attribute__((format(printf, 2, 3))) static void write_file(
-	const char *name, const char *fmt, ...)
+__attribute__((format(printf, 2, 3))) static void write_file(const char *name, const char *fmt, ...)
 {
 	char path[256];
 	FILE *file;
@@ -174,13 +173,14 @@ static void sshd_stop(struct sshd *sshd)
 }
 
 /* Appends sshd's host key of a type to a known_hosts file. */
-__attribute__((unused)) static void know(const char *file, const struct sshd *sshd, const char *type)
+__attribute__((unused)) static void know(
+	const char *file, const struct sshd *sshd, const char *type)
 {
-	run("printf '[127.0.0.1]:%d %%s\\n' \"$(cut -d' ' -f1,2 %s/%s_%s.pub)\" >>%s/%s", sshd->port,
-		dir, sshd->name, type, dir, file);
+	run("printf '[127.0.0.1]:%d %%s\\n' \"$(cut -d' ' -f1,2 %s/%s_%s.pub)\" >>%s/%s",
+		sshd->port, dir, sshd->name, type, dir, file);
 }
 
-/* --- a client ---------------------------------------------------------------------------------- */
+/* --- a client --------------------------------------------------------------------------------- */
 
 struct client {
 	struct loop *loop;
@@ -271,8 +271,8 @@ static void client_close(struct client *client)
 }
 
 /* Opens, expects on_down, and closes. */
-__attribute__((unused)) static void client_expect_down(struct client *client, const char *host, bool ask,
-	enum err_code code, const char *words)
+__attribute__((unused)) static void client_expect_down(
+	struct client *client, const char *host, bool ask, enum err_code code, const char *words)
 {
 	client_open(client, host, ask);
 	WAIT_FOR(client, client->up || client->down);
@@ -285,7 +285,7 @@ __attribute__((unused)) static void client_expect_down(struct client *client, co
 			client->why.text);
 }
 
-/* --- commands ---------------------------------------------------------------------------------- */
+/* --- commands --------------------------------------------------------------------------------- */
 
 /* One end of a socket pair or pipe that is read to its end. */
 struct sink {

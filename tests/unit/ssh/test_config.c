@@ -211,8 +211,7 @@ static void config_splits_hops(void **state)
 
 	(void)state;
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
-		assert_int_equal(
-			ssh_config_parse_hop(cases[i].spec, &user, &host, &port, NULL), 0);
+		assert_int_equal(ssh_config_parse_hop(cases[i].spec, &user, &host, &port, NULL), 0);
 		if (cases[i].user)
 			assert_string_equal(user, cases[i].user);
 		else

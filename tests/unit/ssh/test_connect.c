@@ -1,6 +1,6 @@
 /*
- * Getting to a host, against real sshds: host keys, authentication, and one clear sentence for every
- * way in which it fails.
+ * Getting to a host, against real sshds: host keys, authentication, and one clear sentence for
+ * every way in which it fails.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -97,7 +97,7 @@ static int group_teardown(void **state)
 	return 0;
 }
 
-/* The client's configuration: the host `h` at a port, with more lines before; $ is the directory. */
+/* The client's configuration: the host `h` at a port, more lines before; $ is the directory. */
 static void configure(int port, const char *more)
 {
 	char expanded[1024] = "";
@@ -141,7 +141,7 @@ static void expect_down(enum err_code code, const char *words, bool wants_openss
 	client_close(&client);
 }
 
-/* --- host keys --------------------------------------------------------------------------------- */
+/* --- host keys -------------------------------------------------------------------------------- */
 
 static void connect_refuses_an_unknown_host_key(void **state)
 {
@@ -179,7 +179,7 @@ static void connect_keeps_an_accepted_host_key(void **state)
 	expect_up("good", NULL);
 	/* strict: not even asked */
 	configure(target.port, " IdentityFile $/good\n UserKnownHostsFile $/empty\n"
-				    " StrictHostKeyChecking yes\n");
+			       " StrictHostKeyChecking yes\n");
 	memset(&client, 0, sizeof(client));
 	client.answer = "yes";
 	client_expect_down(&client, "h", true, ERR_HOSTKEY, "is unknown");
@@ -195,8 +195,7 @@ static void connect_refuses_a_changed_host_key(void **state)
 	run("printf '# a comment\\n[127.0.0.1]:%d %%s\\n' \"$(cut -d' ' -f1,2 %s/stranger.pub)\" "
 	    ">%s/changed",
 		target.port, dir, dir);
-	configure(
-		target.port, " IdentityFile $/good\n UserKnownHostsFile $/changed\n");
+	configure(target.port, " IdentityFile $/good\n UserKnownHostsFile $/changed\n");
 	snprintf(where, sizeof(where), "%s/changed:2 has another", dir);
 	expect_down(ERR_HOSTKEY, where, false);
 	expect_down(ERR_HOSTKEY, "has CHANGED", false);
@@ -210,8 +209,7 @@ static void connect_refuses_a_revoked_host_key(void **state)
 	run("cp %s/known_hosts %s/revoked; printf '@revoked * %%s\\n' \"$(cut -d' ' -f1,2 "
 	    "%s/target_ed25519.pub)\" >>%s/revoked",
 		dir, dir, dir, dir);
-	configure(
-		target.port, " IdentityFile $/good\n UserKnownHostsFile $/revoked\n");
+	configure(target.port, " IdentityFile $/good\n UserKnownHostsFile $/revoked\n");
 	snprintf(where, sizeof(where), "is REVOKED by %s/revoked:5", dir);
 	expect_down(ERR_HOSTKEY, where, false);
 }
@@ -221,11 +219,11 @@ static void connect_honours_host_key_alias(void **state)
 	(void)state;
 	run("printf 'prod %%s\\n' \"$(cut -d' ' -f1,2 %s/target_ecdsa.pub)\" >%s/alias", dir, dir);
 	configure(target.port, " IdentityFile $/good\n UserKnownHostsFile $/alias\n"
-				    " HostKeyAlias prod\n");
+			       " HostKeyAlias prod\n");
 	expect_up("good", NULL);
 }
 
-/* --- authentication ---------------------------------------------------------------------------- */
+/* --- authentication --------------------------------------------------------------------------- */
 
 static void connect_uses_a_key_file(void **state)
 {
@@ -237,7 +235,7 @@ static void connect_uses_a_key_file(void **state)
 	expect_up("pem", NULL);
 	/* after one that is refused and one that is not there */
 	configure(target.port, " IdentityFile $/stranger\n IdentityFile $/nothing\n"
-				    " IdentityFile $/good\n");
+			       " IdentityFile $/good\n");
 	expect_up("good", NULL);
 }
 
@@ -283,13 +281,11 @@ static void connect_uses_the_agent(void **state)
 			names[i]);
 		configure(target.port, more);
 		expect_up("agent key ", NULL);
-		configure(target.port,
-			" IdentityAgent $/agent\n IdentityFile $/stranger\n");
+		configure(target.port, " IdentityAgent $/agent\n IdentityFile $/stranger\n");
 		expect_down(ERR_AUTH, "agent key ED25519 stranger refused", false);
 	}
 	agent_clear();
-	configure(target.port,
-		" IdentityAgent $/nosuch\n IdentityFile $/stranger\n");
+	configure(target.port, " IdentityAgent $/nosuch\n IdentityFile $/stranger\n");
 	expect_down(ERR_AUTH, "no agent answers at", false);
 }
 
@@ -303,11 +299,11 @@ static void connect_lists_what_was_tried(void **state)
 	configure(target.port, " IdentityFile $/nothing\n");
 	expect_down(ERR_AUTH, "there is no agent and no key file to try", false);
 	configure(few_tries.port, " IdentityFile $/stranger\n IdentityFile $/locked_stranger\n"
-				       " IdentityFile $/etm_ed25519\n IdentityFile $/good\n");
+				  " IdentityFile $/etm_ed25519\n IdentityFile $/good\n");
 	expect_down(ERR_AUTH, "Too many authentication failures", false);
 }
 
-/* --- the way there ----------------------------------------------------------------------------- */
+/* --- the way there ---------------------------------------------------------------------------- */
 
 static void connect_says_what_is_wrong_with_the_address(void **state)
 {

@@ -25,7 +25,7 @@
 #define KEY_A "AAAAC3NzaC1lZDI1NTE5AAAAIAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"
 #define KEY_B "AAAAC3NzaC1lZDI1NTE5AAAAIBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBBB"
 #define KEY_C                                                                                      \
-	"AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBHZSLj4dnn0S7CrwJ3mKBOF2mN0uCHiFvKt" \
+	"AAAAE2VjZHNhLXNoYTItbmlzdHAyNTYAAAAIbmlzdHAyNTYAAABBBHZSLj4dnn0S7CrwJ3mKBOF2mN0uCHiFvKt"  \
 	"gYpGOmzoRQxF/h5qO7bKJYvJ4XhrY9aaZ0mK4dsLqAn0oWEM0hjE="
 
 static void expect(const char *printed, const char *type, const char *key,
@@ -89,7 +89,8 @@ static void hostkey_skips_broken_lines(void **state)
 	struct hostkey_list list = { NULL, 0, 0 };
 
 	(void)state;
-	hostkey_parse(&list, "/kh", false, "# Host\nh\nh " ED "\n@odd h " ED " " KEY_A "\n\n \n#\n");
+	hostkey_parse(
+		&list, "/kh", false, "# Host\nh\nh " ED "\n@odd h " ED " " KEY_A "\n\n \n#\n");
 	assert_int_equal(list.n, 0);
 	hostkey_list_fini(&list);
 }
@@ -124,8 +125,8 @@ static void hostkey_explains(void **state)
 	config.user = mem_strdup("deploy");
 	config.port = 2222;
 	hostkey_parse(&list, "/kh", false, "# Host h found: line 4 \nh " ED " " KEY_A "\n");
-	assert_int_equal(hostkey_explain(HOSTKEY_CHANGED, &config, &list.items[0], ED, "SHA256:x",
-				 &err),
+	assert_int_equal(
+		hostkey_explain(HOSTKEY_CHANGED, &config, &list.items[0], ED, "SHA256:x", &err),
 		-1);
 	assert_int_equal(err.code, ERR_HOSTKEY);
 	assert_non_null(strstr(err.text, "[server]:2222 has CHANGED"));

@@ -181,7 +181,9 @@ static void wire_reads_back_what_it_wrote(void **state)
 	assert_int_equal(wire_u8(&wire), 0);
 	assert_true(wire.bad);
 	/* after one bad read nothing is read any more */
-	wire = wire_from("\xff\xff\xff\xff" "abc", 7);
+	wire = wire_from("\xff\xff\xff\xff"
+			 "abc",
+		7);
 	assert_null(wire_string(&wire, &len));
 	assert_int_equal(len, 0);
 	assert_int_equal(wire_u8(&wire), 0);
@@ -191,8 +193,8 @@ static void wire_reads_back_what_it_wrote(void **state)
 static void wire_base64_goes_both_ways(void **state)
 {
 	static const char *const plain[] = { "", "f", "fo", "foo", "foob", "fooba", "foobar" };
-	static const char *const coded[] = { "", "Zg==", "Zm8=", "Zm9v", "Zm9vYg==", "Zm9vYmE=",
-		"Zm9vYmFy" };
+	static const char *const coded[] = { "", "Zg==", "Zm8=", "Zm9v",
+		"Zm9vYg==", "Zm9vYmE=", "Zm9vYmFy" };
 	struct buf buf = BUF_INIT;
 	size_t i;
 

@@ -31,8 +31,10 @@ static int group_setup(void **state)
 	target = sshd_start("target", "ed25519 ecdsa", "");
 	bastion = sshd_start("bastion", "ecdsa", "");
 	inner = sshd_start("inner", "ed25519", "");
+	/* With the elliptic exchanges libssh2 1.10 leaks 51 bytes at each rekeying. */
 	rekey = sshd_start("rekey", "ed25519",
-		"RekeyLimit 1M\nClientAliveInterval 1\nClientAliveCountMax 2\n");
+		"RekeyLimit 1M\nClientAliveInterval 1\nClientAliveCountMax 2\n"
+		"KexAlgorithms diffie-hellman-group14-sha256\n");
 	narrow = sshd_start("narrow", "ed25519", "MaxSessions 1\n");
 	know("known_hosts", &target, "ed25519");
 	know("known_hosts", &rekey, "ed25519");
@@ -66,7 +68,7 @@ static int group_teardown(void **state)
 	return 0;
 }
 
-/* --- commands ---------------------------------------------------------------------------------- */
+/* --- commands --------------------------------------------------------------------------------- */
 
 static void transport_runs_a_command(void **state)
 {
@@ -133,8 +135,8 @@ static void transport_takes_missing_descriptors(void **state)
 	(void)state;
 	client_connect(&client, "target");
 	memset(&command, 0, sizeof(command));
-	client.transport->ops->exec(client.transport, "cat; head -c 3000000 /dev/zero; exit 3", none,
-		command_on_done, &command);
+	client.transport->ops->exec(client.transport, "cat; head -c 3000000 /dev/zero; exit 3",
+		none, command_on_done, &command);
 	WAIT_FOR(&client, command.done);
 	assert_int_equal(command.status, 3);
 	/* one socket for all three, and a file */
@@ -201,7 +203,7 @@ static void transport_runs_many_at_once(void **state)
 	client_close(&client);
 }
 
-/* --- bulk -------------------------------------------------------------------------------------- */
+/* --- bulk ------------------------------------------------------------------------------------- */
 
 static void hash_on_bytes(void *arg, const char *bytes, size_t len)
 {
@@ -332,7 +334,7 @@ static double cpu_seconds_of(int who)
 
 	getrusage(who, &usage);
 	return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-		(double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
+	       (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
 }
 
 /* Of the SSH thread: everything but this one. */
@@ -403,7 +405,7 @@ static void transport_notices_that_a_reader_left(void **state)
 	client_close(&client);
 }
 
-/* --- streams ----------------------------------------------------------------------------------- */
+/* --- streams ---------------------------------------------------------------------------------- */
 
 /* A server that reads one connection to its end and answers with the number of bytes. */
 struct counter {
@@ -479,8 +481,8 @@ static void transport_dials_with_half_close(void **state)
 	stream.out.keep = true;
 	assert_int_equal(loop_socketpair(pair, NULL), 0);
 	sink_start(&stream.out, client.loop, pair[0]);
-	client.transport->ops->dial(client.transport, "127.0.0.1", counter.port, pair[1],
-		command_on_done, &stream);
+	client.transport->ops->dial(
+		client.transport, "127.0.0.1", counter.port, pair[1], command_on_done, &stream);
 	assert_int_equal(write(pair[0], "12345", 5), 5);
 	shutdown(pair[0], SHUT_WR);
 	WAIT_FOR(&client, stream.done && stream.out.ended);
@@ -592,7 +594,7 @@ static void tunnel_lets_in_one_peer(void **state)
 	client_close(&client);
 }
 
-/* --- ends -------------------------------------------------------------------------------------- */
+/* --- ends ------------------------------------------------------------------------------------- */
 
 static void transport_reports_a_killed_link(void **state)
 {
@@ -643,71 +645,83 @@ static void transport_notices_a_frozen_server(void **state)
 	sshd_signal_connections(&target, SIGKILL);
 }
 
-/* Idle for longer than the probe's period, without any channel: the link stays. */
-static void stay_idle(const char *host)
+static void expect_hi(struct client *client)
 {
-	struct client client;
 	struct command command;
-	struct loop_timer *timer;
-	int ticks = 0;
-	double before;
 
-	client_connect(&client, host);
-	before = cpu_seconds();
-	timer = loop_timer_start(client.loop, 11000, 0, on_tick, &ticks);
-	WAIT_FOR(&client, ticks);
-	loop_timer_stop(timer);
-	assert_int_equal(client.down, 0);
-	assert_true(cpu_seconds() - before < 0.5);
-	command_start(&command, &client, "echo hi", false);
-	command_wait(&command, &client);
+	assert_int_equal(client->down, 0);
+	command_start(&command, client, "echo hi", false);
+	command_wait(&command, client);
 	assert_int_equal(command.status, 0);
+	assert_string_equal(buf_str(&command.out.buf), "hi\n");
 	command_fini(&command);
-	client_close(&client);
 }
 
+/* Longer than a frozen server is borne with: nothing to say is not silence. Without any channel;
+ * with a server that asks us for signs of life; and with one whose only session is taken, so that
+ * it refuses the probe's. */
 static void transport_stays_up_when_idle(void **state)
 {
-	(void)state;
-	stay_idle("target");
-}
-
-static void transport_answers_the_server(void **state)
-{
-	(void)state;
-	stay_idle("rekey");
-}
-
-/* The probe neither takes the only session away nor takes a refusal for silence. */
-static void transport_lives_with_one_session(void **state)
-{
-	struct client client;
-	struct command first, second;
-	struct loop_timer *timer;
-	int ticks = 0, i;
+	struct client plain, asked, narrowed;
+	struct command only, second;
+	double before;
 
 	(void)state;
-	client_connect(&client, "narrow");
-	command_start(&first, &client, "sleep 12; echo done", false);
-	command_start(&second, &client, "echo no", false);
-	command_wait(&second, &client);
+	client_connect(&plain, "target");
+	client_connect(&asked, "rekey");
+	client_connect(&narrowed, "narrow");
+	before = cpu_seconds();
+	command_start(&only, &narrowed, "sleep 11; echo done", false);
+	command_start(&second, &narrowed, "echo no", false);
+	command_wait(&second, &narrowed);
 	assert_int_equal(second.why.code, ERR_TRANSPORT);
 	assert_non_null(strstr(second.why.text, "MaxSessions"));
 	command_fini(&second);
-	command_wait(&first, &client);
-	assert_int_equal(first.status, 0);
-	command_fini(&first);
-	/* at moments that meet the probe's */
-	for (i = 0; i < 3; i++) {
-		timer = loop_timer_start(client.loop, 4000 + i * 500, 0, on_tick, &ticks);
-		WAIT_FOR(&client, ticks == i + 1);
-		loop_timer_stop(timer);
-		command_start(&first, &client, "echo done", false);
-		command_wait(&first, &client);
-		assert_int_equal(first.why.code, ERR_OK);
-		command_fini(&first);
-	}
-	client_close(&client);
+	command_wait(&only, &narrowed);
+	assert_int_equal(only.status, 0);
+	command_fini(&only);
+	assert_true(cpu_seconds() - before < 0.5);
+	expect_hi(&plain);
+	expect_hi(&asked);
+	expect_hi(&narrowed);
+	client_close(&plain);
+	client_close(&asked);
+	client_close(&narrowed);
+}
+
+struct again {
+	struct client *client;
+	struct command command;
+};
+
+static void again_on_done(void *arg, int status, const struct err *err)
+{
+	struct again *again = arg;
+	const int none[3] = { -1, -1, -1 };
+
+	(void)status;
+	(void)err;
+	again->client->transport->ops->exec(
+		again->client->transport, "echo", none, command_on_done, &again->command);
+}
+
+/* Who answers a cancelled command with another one gets that cancelled as well. */
+static void transport_close_refuses_what_is_asked_meanwhile(void **state)
+{
+	struct client client;
+	struct again again;
+	const int none[3] = { -1, -1, -1 };
+
+	(void)state;
+	client_connect(&client, "target");
+	memset(&again, 0, sizeof(again));
+	again.client = &client;
+	client.transport->ops->exec(client.transport, "sleep 1000", none, again_on_done, &again);
+	client.transport->ops->close(client.transport);
+	WAIT_FOR(&client, again.command.done);
+	assert_int_equal(again.command.why.code, ERR_CANCELLED);
+	ssh_thread_free(client.thread);
+	loop_free(client.loop);
 }
 
 static void transport_close_cancels_streams(void **state)
@@ -750,7 +764,7 @@ static void transport_queues_early_commands(void **state)
 	client_close(&client);
 }
 
-/* --- jumps ------------------------------------------------------------------------------------- */
+/* --- jumps ------------------------------------------------------------------------------------ */
 
 static void transport_jumps(void **state)
 {
@@ -764,8 +778,8 @@ static void transport_jumps(void **state)
 		client_connect(&client, hosts[i]);
 		assert_int_equal(client.steps, TRANSPORT_STEP_COUNT);
 		assert_non_null(strstr(client.detail[TRANSPORT_STEP_CONFIG], " via bastion"));
-		command_start(
-			&command, &client, "head -c 3000000 /dev/zero; echo $SSH_CONNECTION >&2", false);
+		command_start(&command, &client,
+			"head -c 3000000 /dev/zero; echo $SSH_CONNECTION >&2", false);
 		command.out.keep = false;
 		command_wait(&command, &client);
 		assert_int_equal(command.status, 0);
@@ -809,9 +823,8 @@ int main(void)
 		cmocka_unit_test(transport_reports_a_killed_link),
 		cmocka_unit_test(transport_notices_a_frozen_server),
 		cmocka_unit_test(transport_stays_up_when_idle),
-		cmocka_unit_test(transport_answers_the_server),
-		cmocka_unit_test(transport_lives_with_one_session),
 		cmocka_unit_test(transport_close_cancels_streams),
+		cmocka_unit_test(transport_close_refuses_what_is_asked_meanwhile),
 		cmocka_unit_test(transport_queues_early_commands),
 		cmocka_unit_test(transport_jumps),
 		cmocka_unit_test(transport_reports_a_lost_jump_host),
