@@ -584,7 +584,7 @@ void app_act_confirmed(struct app *app, const char *typed)
 
 	loop_timer_stop(app->silence);
 	app->silence = NULL;
-	if (!app->act.active || !typed)
+	if (!app->act.active)
 		return;
 	if (act_send(app, typed, &err) < 0) {
 		app_message(app, CONSOLE_ERROR, "nothing was done: %s", err.text);

@@ -27,6 +27,7 @@ struct post {
 struct loop {
 	uv_loop_t uv;
 	uv_async_t wake;         /* tells the loop that posts wait */
+	uv_timer_t limit;        /* ends a loop_run_once; permanent, since a closing one wakes uv_run */
 	pthread_mutex_t lock;    /* guards the post queue */
 	struct post *first;      /* oldest post */
 	struct post **last;      /* where the next post is hung */
@@ -98,6 +99,7 @@ struct loop *loop_new(void)
 
 	if (uv_loop_init(&loop->uv) < 0 || uv_async_init(&loop->uv, &loop->wake, loop_on_wake) < 0)
 		abort();
+	uv_timer_init(&loop->uv, &loop->limit);
 	loop->wake.data = loop;
 	loop->last = &loop->first;
 	pthread_mutex_init(&loop->lock, NULL);
@@ -109,15 +111,15 @@ static void loop_on_closed(uv_handle_t *handle)
 	free(handle->data);
 }
 
-/* Closes a handle that its owner left open; all but the wake-up are heap structs of ours whose
- * `data` points at themselves. */
+/* Closes a handle that its owner left open; all but the loop's own two are heap structs of ours
+ * whose `data` points at themselves. */
 static void loop_close_leftover(uv_handle_t *handle, void *arg)
 {
 	struct loop *loop = arg;
+	bool own = handle == (uv_handle_t *)&loop->wake || handle == (uv_handle_t *)&loop->limit;
 
-	if (uv_is_closing(handle))
-		return;
-	uv_close(handle, handle == (uv_handle_t *)&loop->wake ? NULL : loop_on_closed);
+	if (!uv_is_closing(handle))
+		uv_close(handle, own ? NULL : loop_on_closed);
 }
 
 void loop_free(struct loop *loop)
@@ -137,24 +139,22 @@ void loop_run(struct loop *loop)
 	uv_run(&loop->uv, UV_RUN_DEFAULT);
 }
 
-static void loop_on_deadline(struct loop_timer *timer, void *arg)
+static void loop_on_limit(uv_timer_t *limit)
 {
-	(void)timer;
-	(void)arg;
+	(void)limit;
 }
 
 void loop_run_once(struct loop *loop, int timeout_ms)
 {
-	struct loop_timer *timer = NULL;
-
 	if (timeout_ms == 0) {
 		uv_run(&loop->uv, UV_RUN_NOWAIT);
 		return;
 	}
+	uv_update_time(&loop->uv);
 	if (timeout_ms > 0)
-		timer = loop_timer_start(loop, timeout_ms, 0, loop_on_deadline, NULL);
+		uv_timer_start(&loop->limit, loop_on_limit, (uint64_t)timeout_ms, 0);
 	uv_run(&loop->uv, UV_RUN_ONCE);
-	loop_timer_stop(timer);
+	uv_timer_stop(&loop->limit);
 }
 
 void loop_stop(struct loop *loop)

@@ -117,44 +117,50 @@ static void print_unset(
 		var = runbook_var_find(runbook, names->items[i]);
 		provided = runbook_provided_find(names->items[i]);
 		if (var && var->picker)
-			fprintf(out, "   $%s: a %s, picked from %s\n", var->name,
+			fprintf(out, "   $%s: picked (%s, from %s)\n", var->name,
 				var->picker->name, var->from);
 		else if (var && var->captured)
 			fprintf(out, "   $%s: captured by a step before\n", var->name);
 		else if (var)
-			fprintf(out, "   $%s: a %s, typed in\n", var->name,
+			fprintf(out, "   $%s: typed in (%s)\n", var->name,
 				runbook_type_name(var->type));
 		else if (provided)
 			fprintf(out, "   $%s: not known here: %s\n", provided->name, provided->from);
 	}
 }
 
-/* What would be sent, and asked; where something is missing, the text as written. */
-static void print_command(FILE *out, struct runbook_run *run, const struct runbook_step *step)
+/* What would have to be typed, and what undoes it. */
+static void print_write(FILE *out, const struct runbook_run *run, const struct runbook_step *step)
 {
 	struct gate_request request;
+	const char *want;
+
+	runbook_run_request(run, &request);
+	gate_level(run->options.environment, &request, &want);
+	fprintf(out, "   asks for: %s\n", want ? want : "");
+	if (*step->undo)
+		fprintf(out, "   undone by: %s\n",
+			strcmp(step->undo, "none") == 0 ? "nothing" : step->undo);
+}
+
+/* What would be sent; where something is missing, the text as written. */
+static void print_command(FILE *out, struct runbook_run *run, const struct runbook_step *step)
+{
 	struct strlist names;
-	const char *want = NULL;
 	struct err err;
 
 	strlist_init(&names);
 	runbook_unset(step, &run->vars, &names);
-	if (names.n)
-		print_lines(out, "     ", step->text);
-	else if (runbook_run_resolve(run, (size_t)(step - run->runbook->steps), &err) < 0)
-		print_lines(out, "     cannot be run: ", err.text);
-	else
-		print_lines(out, "     ", run->command.shown);
-	print_unset(out, run->runbook, &names);
-	if (step->mode == RUNBOOK_WRITE && run->command.shown) {
-		runbook_run_request(run, &request);
-		gate_level(run->options.environment, &request, &want);
-		fprintf(out, "   asks for: %s\n", want ? want : "");
-	} else if (step->mode == RUNBOOK_WRITE) {
-		fprintf(out, "   asks for: %s at the least\n", policy_level_name(step->confirm));
+	if (runbook_run_resolve(run, (size_t)(step - run->runbook->steps), &err) < 0) {
+		runbook_command_fini(&run->command);
+		run->command.shown = mem_strdup(step->text);
+		if (!names.n)
+			print_lines(out, "   cannot be run: ", err.text);
 	}
-	if (*step->undo)
-		fprintf(out, "   undone by: %s\n", strcmp(step->undo, "none") == 0 ? "nothing" : step->undo);
+	print_lines(out, "     ", run->command.shown);
+	print_unset(out, run->runbook, &names);
+	if (step->mode == RUNBOOK_WRITE)
+		print_write(out, run, step);
 	strlist_fini(&names);
 }
 

@@ -13,6 +13,7 @@
 #include <pthread.h>
 #include <signal.h>
 
+#include <pgoncall/base/clock.h>
 #include <pgoncall/loop/loop.h>
 
 struct seen {
@@ -207,6 +208,20 @@ static void loop_child_that_cannot_run_is_an_error(void **state)
 	loop_free(loop);
 }
 
+/* Each call waits; none returns at once because of what an earlier one left behind. */
+static void loop_run_once_waits_every_time(void **state)
+{
+	struct loop *loop = loop_new();
+	int64_t begun = clock_monotonic();
+	int i;
+
+	(void)state;
+	for (i = 0; i < 3; i++)
+		loop_run_once(loop, 20);
+	assert_true(clock_monotonic() - begun >= 59 * CLOCK_NS_PER_MS);
+	loop_free(loop);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -217,6 +232,7 @@ int main(void)
 		cmocka_unit_test(loop_work_comes_back_to_the_loop),
 		cmocka_unit_test(loop_child_reports_status_and_signal),
 		cmocka_unit_test(loop_child_that_cannot_run_is_an_error),
+		cmocka_unit_test(loop_run_once_waits_every_time),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,6 +1,6 @@
 /*
- * The transport over libssh2 against real sshds: commands, streams, ends, losses, jumps. Connecting
- * itself is test_connect.c's.
+ * The transport over libssh2 against real sshds: commands and streams. Connecting itself is
+ * test_connect.c's, ends and jumps are test_ends.c's.
  */
 #include <setjmp.h>
 #include <stdarg.h>
@@ -9,64 +9,9 @@
 
 #include <cmocka.h>
 
-#include <sys/resource.h>
-#include <sys/time.h>
-
 #include <openssl/evp.h>
 
-#include "sshd_fixture.h"
-
-static struct sshd target, bastion, inner;
-static struct sshd rekey;  /* changes keys all the time, and asks whether we are there */
-static struct sshd narrow; /* lets in one command at a time */
-
-static int group_setup(void **state)
-{
-	(void)state;
-	snprintf(dir, sizeof(dir), "/tmp/pgoncall-ssh.XXXXXX");
-	assert_non_null(mkdtemp(dir));
-	mkdir("/run/sshd", 0755);
-	run("ssh-keygen -q -t ed25519 -N '' -C test -f %s/user", dir);
-	run("cp %s/user.pub %s/authorized_keys", dir, dir);
-	target = sshd_start("target", "ed25519 ecdsa", "");
-	bastion = sshd_start("bastion", "ecdsa", "");
-	inner = sshd_start("inner", "ed25519", "");
-	/* With the elliptic exchanges libssh2 1.10 leaks 51 bytes at each rekeying. */
-	rekey = sshd_start("rekey", "ed25519",
-		"RekeyLimit 1M\nClientAliveInterval 1\nClientAliveCountMax 2\n"
-		"KexAlgorithms diffie-hellman-group14-sha256\n");
-	narrow = sshd_start("narrow", "ed25519", "MaxSessions 1\n");
-	know("known_hosts", &target, "ed25519");
-	know("known_hosts", &rekey, "ed25519");
-	know("known_hosts", &narrow, "ed25519");
-	know("known_hosts", &bastion, "ecdsa");
-	know("known_hosts", &inner, "ed25519");
-	write_file("ssh_config",
-		"Host target\n Port %d\n"
-		"Host rekey\n Port %d\n"
-		"Host narrow\n Port %d\n"
-		"Host bastion\n Port %d\n"
-		"Host inner\n Port %d\n ProxyJump bastion\n"
-		"Host innermost\n Port %d\n ProxyJump bastion,inner\n"
-		"Host *\n HostName 127.0.0.1\n User root\n IdentityFile %s/user\n"
-		" IdentityAgent none\n UserKnownHostsFile %s/known_hosts\n"
-		" GlobalKnownHostsFile none\n",
-		target.port, rekey.port, narrow.port, bastion.port, inner.port, target.port, dir,
-		dir);
-	return 0;
-}
-
-static int group_teardown(void **state)
-{
-	(void)state;
-	sshd_stop(&target);
-	sshd_stop(&bastion);
-	sshd_stop(&inner);
-	sshd_stop(&rekey);
-	sshd_stop(&narrow);
-	run("rm -rf %s", dir);
-	return 0;
-}
+#include "transport_fixture.h"
 
 /* --- commands --------------------------------------------------------------------------------- */
 
@@ -328,21 +273,6 @@ static void transport_survives_new_keys(void **state)
 	move_much("rekey", rekey.port);
 }
 
-static double cpu_seconds_of(int who)
-{
-	struct rusage usage;
-
-	getrusage(who, &usage);
-	return (double)(usage.ru_utime.tv_sec + usage.ru_stime.tv_sec) +
-	       (double)(usage.ru_utime.tv_usec + usage.ru_stime.tv_usec) / 1e6;
-}
-
-/* Of the SSH thread: everything but this one. */
-static double cpu_seconds(void)
-{
-	return cpu_seconds_of(RUSAGE_SELF) - cpu_seconds_of(RUSAGE_THREAD);
-}
-
 static void on_tick(struct loop_timer *timer, void *arg)
 {
 	(void)timer;
@@ -594,215 +524,6 @@ static void tunnel_lets_in_one_peer(void **state)
 	client_close(&client);
 }
 
-/* --- ends ------------------------------------------------------------------------------------- */
-
-static void transport_reports_a_killed_link(void **state)
-{
-	struct client client;
-	struct command command;
-	int64_t start;
-
-	(void)state;
-	client_connect(&client, "target");
-	command_start(&command, &client, "echo ready; sleep 1000", false);
-	WAIT_FOR(&client, command.out.total == 6);
-	start = clock_monotonic();
-	assert_true(sshd_signal_connections(&target, SIGKILL) > 0);
-	WAIT_FOR(&client, client.down);
-	assert_true(clock_monotonic() - start < 10 * CLOCK_NS_PER_S);
-	assert_int_equal(client.down, 1);
-	assert_int_equal(client.why.code, ERR_TRANSPORT);
-	assert_int_equal(command.done, 1); /* before on_down */
-	assert_int_equal(command.why.code, ERR_TRANSPORT);
-	assert_int_equal(command.status, -1);
-	/* later streams end at once */
-	command_fini(&command);
-	command_start(&command, &client, "echo", false);
-	command_wait(&command, &client);
-	assert_int_equal(command.why.code, ERR_TRANSPORT);
-	command_fini(&command);
-	client_close(&client);
-}
-
-static void transport_notices_a_frozen_server(void **state)
-{
-	struct client client;
-	struct command command;
-	int64_t start;
-
-	(void)state;
-	client_connect(&client, "target");
-	command_start(&command, &client, "echo ready; sleep 1000", false);
-	WAIT_FOR(&client, command.out.total == 6);
-	assert_true(sshd_signal_connections(&target, SIGSTOP) > 0);
-	start = clock_monotonic();
-	WAIT_FOR(&client, client.down);
-	assert_true(clock_monotonic() - start < 12 * CLOCK_NS_PER_S);
-	assert_int_equal(client.why.code, ERR_TRANSPORT);
-	assert_int_equal(command.done, 1);
-	command_fini(&command);
-	client_close(&client);
-	sshd_signal_connections(&target, SIGKILL);
-}
-
-static void expect_hi(struct client *client)
-{
-	struct command command;
-
-	assert_int_equal(client->down, 0);
-	command_start(&command, client, "echo hi", false);
-	command_wait(&command, client);
-	assert_int_equal(command.status, 0);
-	assert_string_equal(buf_str(&command.out.buf), "hi\n");
-	command_fini(&command);
-}
-
-/* Longer than a frozen server is borne with: nothing to say is not silence. Without any channel;
- * with a server that asks us for signs of life; and with one whose only session is taken, so that
- * it refuses the probe's. */
-static void transport_stays_up_when_idle(void **state)
-{
-	struct client plain, asked, narrowed;
-	struct command only, second;
-	double before;
-
-	(void)state;
-	client_connect(&plain, "target");
-	client_connect(&asked, "rekey");
-	client_connect(&narrowed, "narrow");
-	before = cpu_seconds();
-	command_start(&only, &narrowed, "sleep 11; echo done", false);
-	command_start(&second, &narrowed, "echo no", false);
-	command_wait(&second, &narrowed);
-	assert_int_equal(second.why.code, ERR_TRANSPORT);
-	assert_non_null(strstr(second.why.text, "MaxSessions"));
-	command_fini(&second);
-	command_wait(&only, &narrowed);
-	assert_int_equal(only.status, 0);
-	command_fini(&only);
-	assert_true(cpu_seconds() - before < 0.5);
-	expect_hi(&plain);
-	expect_hi(&asked);
-	expect_hi(&narrowed);
-	client_close(&plain);
-	client_close(&asked);
-	client_close(&narrowed);
-}
-
-struct again {
-	struct client *client;
-	struct command command;
-};
-
-static void again_on_done(void *arg, int status, const struct err *err)
-{
-	struct again *again = arg;
-	const int none[3] = { -1, -1, -1 };
-
-	(void)status;
-	(void)err;
-	again->client->transport->ops->exec(
-		again->client->transport, "echo", none, command_on_done, &again->command);
-}
-
-/* Who answers a cancelled command with another one gets that cancelled as well. */
-static void transport_close_refuses_what_is_asked_meanwhile(void **state)
-{
-	struct client client;
-	struct again again;
-	const int none[3] = { -1, -1, -1 };
-
-	(void)state;
-	client_connect(&client, "target");
-	memset(&again, 0, sizeof(again));
-	again.client = &client;
-	client.transport->ops->exec(client.transport, "sleep 1000", none, again_on_done, &again);
-	client.transport->ops->close(client.transport);
-	WAIT_FOR(&client, again.command.done);
-	assert_int_equal(again.command.why.code, ERR_CANCELLED);
-	ssh_thread_free(client.thread);
-	loop_free(client.loop);
-}
-
-static void transport_close_cancels_streams(void **state)
-{
-	struct client client;
-	struct command commands[12];
-	int i;
-
-	(void)state;
-	client_connect(&client, "target");
-	for (i = 0; i < 12; i++)
-		command_start(&commands[i], &client, "echo ready; sleep 1000", false);
-	WAIT_FOR(&client, commands[0].out.total == 6);
-	client.transport->ops->close(client.transport);
-	for (i = 0; i < 12; i++) {
-		assert_int_equal(commands[i].done, 1);
-		assert_int_equal(commands[i].why.code, ERR_CANCELLED);
-		WAIT_FOR(&client, commands[i].out.ended && commands[i].err.ended);
-		command_fini(&commands[i]);
-	}
-	assert_int_equal(client.down, 0);
-	ssh_thread_free(client.thread);
-	loop_free(client.loop);
-}
-
-/* Streams asked for before the link is up wait for it. */
-static void transport_queues_early_commands(void **state)
-{
-	struct client client;
-	struct command command;
-
-	(void)state;
-	memset(&client, 0, sizeof(client));
-	client_open(&client, "target", false);
-	command_start(&command, &client, "echo early", false);
-	command_wait(&command, &client);
-	assert_int_equal(client.up, 1);
-	assert_string_equal(buf_str(&command.out.buf), "early\n");
-	command_fini(&command);
-	client_close(&client);
-}
-
-/* --- jumps ------------------------------------------------------------------------------------ */
-
-static void transport_jumps(void **state)
-{
-	static const char *const hosts[] = { "inner", "innermost" };
-	struct client client;
-	struct command command;
-	size_t i;
-
-	(void)state;
-	for (i = 0; i < 2; i++) {
-		client_connect(&client, hosts[i]);
-		assert_int_equal(client.steps, TRANSPORT_STEP_COUNT);
-		assert_non_null(strstr(client.detail[TRANSPORT_STEP_CONFIG], " via bastion"));
-		command_start(&command, &client,
-			"head -c 3000000 /dev/zero; echo $SSH_CONNECTION >&2", false);
-		command.out.keep = false;
-		command_wait(&command, &client);
-		assert_int_equal(command.status, 0);
-		assert_int_equal(command.out.total, 3000000);
-		WAIT_FOR(&client, client.transport->ops->rtt_ms(client.transport) >= 0);
-		command_fini(&command);
-		client_close(&client);
-	}
-}
-
-static void transport_reports_a_lost_jump_host(void **state)
-{
-	struct client client;
-
-	(void)state;
-	client_connect(&client, "inner");
-	assert_true(sshd_signal_connections(&bastion, SIGKILL) > 0);
-	WAIT_FOR(&client, client.down);
-	assert_int_equal(client.down, 1);
-	assert_int_equal(client.why.code, ERR_TRANSPORT);
-	client_close(&client);
-}
-
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -820,14 +541,6 @@ int main(void)
 		cmocka_unit_test(transport_dials_with_half_close),
 		cmocka_unit_test(transport_says_where_nobody_listens),
 		cmocka_unit_test(tunnel_lets_in_one_peer),
-		cmocka_unit_test(transport_reports_a_killed_link),
-		cmocka_unit_test(transport_notices_a_frozen_server),
-		cmocka_unit_test(transport_stays_up_when_idle),
-		cmocka_unit_test(transport_close_cancels_streams),
-		cmocka_unit_test(transport_close_refuses_what_is_asked_meanwhile),
-		cmocka_unit_test(transport_queues_early_commands),
-		cmocka_unit_test(transport_jumps),
-		cmocka_unit_test(transport_reports_a_lost_jump_host),
 	};
 
 	signal(SIGPIPE, SIG_IGN);
