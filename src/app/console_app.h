@@ -24,6 +24,7 @@ enum app_question {
 	APP_ASK_ACT = 1,
 	APP_ASK_WRITE_FILE,
 	APP_ASK_TARGET,
+	APP_ASK_CONNECTING,
 };
 
 /* Acts on sessions, one after another: the one that is asked about or runs, and those to come. */

@@ -182,12 +182,16 @@ static void on_declined(struct app *app, const struct console_intent *intent)
 		app_act_declined(app);
 	else if (intent->id == APP_ASK_TARGET && !app->target)
 		app_quit(app);
+	else if (intent->id == APP_ASK_CONNECTING && app->target)
+		target_answer(app->target, NULL);
 }
 
 static void on_answered(struct app *app, const struct console_intent *intent)
 {
 	struct err err;
 
+	if (intent->id == APP_ASK_CONNECTING)
+		target_answer(app->target, intent->text);
 	if (intent->id != APP_ASK_WRITE_FILE || str_empty(intent->text))
 		return;
 	if (app_write_file(intent->text, app->to_write ? app->to_write : "", &err) < 0)

@@ -84,7 +84,7 @@ static void view_show_checklist(struct app *app)
 		if (progress[i].state == TARGET_STEP_SKIPPED)
 			continue;
 		steps[n].text = target_step_name((enum target_step)i);
-		steps[n].detail = progress[i].detail;
+		steps[n].detail = *progress[i].detail ? progress[i].detail : NULL;
 		steps[n].remedy = step_remedies[i];
 		steps[n++].state = states[progress[i].state];
 	}
@@ -200,6 +200,21 @@ static void view_on_log_match(void *arg, size_t source, const struct log_match *
 		target_refresh(app->target);
 }
 
+/* Connecting wants to know something. */
+static void view_on_ask(void *arg, const struct target_question *question)
+{
+	struct app *app = arg;
+	char *text = mem_printf(
+		"%s%s%s", question->detail, *question->detail ? "\n" : "", question->prompt);
+
+	if (app->target) {
+		term_flush_input(app->term);
+		console_ask(app->console, APP_ASK_CONNECTING, question->title, text, !question->echo);
+		app_dirty(app);
+	}
+	free(text);
+}
+
 /* --- opening and closing --------------------------------------------------------------------- */
 
 /* Where typed lines are kept: $XDG_STATE_HOME, else ~/.local/state. NULL where neither is known. */
@@ -247,7 +262,7 @@ static void view_tell_pending(struct app *app)
 void app_open_target(struct app *app, const struct config_section *section)
 {
 	struct target_events events = { view_on_state, view_on_error, view_on_snapshot,
-		view_on_migrations, view_on_log, view_on_log_match, app };
+		view_on_migrations, view_on_log, view_on_log_match, view_on_ask, app };
 	struct target_options options = {
 		.section = section,
 		.wants = TARGET_DATABASE | TARGET_ACTING | TARGET_MIGRATIONS | TARGET_LOGS,

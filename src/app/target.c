@@ -162,6 +162,7 @@ static void link_close(struct target_link *link)
 	loop_timer_stop(link->again);
 	link->again = NULL;
 	link->up = false;
+	target_ask_lapse(link->target, link->transport);
 	if (link->transport)
 		link->transport->ops->close(link->transport);
 	link->transport = NULL;
@@ -208,6 +209,7 @@ static void link_connect(struct target_link *link)
 	struct ssh_options options = {
 		.destination = config_get(target->section, CONFIG_SSH),
 		.config_file = config_get(target->section, CONFIG_SSH_CONFIG),
+		.ask = target->events.on_ask ? target_on_ssh_question : NULL,
 	};
 
 	if (link->transport)
@@ -271,6 +273,7 @@ void target_close(struct target *target)
 	link_close(&target->main);
 	ssh_thread_free(target->thread);
 	target_logs_fini(target);
+	target_ask_fini(target);
 	db_snapshot_free(target->snapshot);
 	migration_graph_free(target->graph);
 	free(target->migrations_error);

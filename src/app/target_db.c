@@ -144,6 +144,13 @@ static void db_on_watch_down(void *arg, const struct err *why)
 	if (tunnel && tunnel->code != ERR_OK &&
 		(fault == DB_FAULT_LOST || fault == DB_FAULT_UNREACHABLE))
 		copy = *tunnel;
+	if (fault == DB_FAULT_PASSWORD_NEEDED || fault == DB_FAULT_PASSWORD_WRONG) {
+		target_db_stop(target);
+		if (target_ask_password(target, fault == DB_FAULT_PASSWORD_WRONG)) {
+			target_changed(target);
+			return;
+		}
+	}
 	db_fail(target, &copy,
 		fault == DB_FAULT_SLOTS || fault == DB_FAULT_STARTING || fault == DB_FAULT_LOST ||
 			fault == DB_FAULT_UNREACHABLE);
@@ -204,6 +211,7 @@ static struct db_conn *db_open_conn(struct target *target, bool acting)
 		.port = (int)config_get_long(target->section, CONFIG_DB_PORT),
 		.dbname = config_get(target->section, CONFIG_DB_NAME),
 		.user = config_get(target->section, CONFIG_DB_USER),
+		.password = target->asking.db_password,
 		.sslmode = config_get(target->section, CONFIG_DB_SSLMODE),
 		.read_only = !acting,
 		.statement_timeout_ms = acting ? ACTING_STATEMENT_TIMEOUT_MS : 0,

@@ -16,6 +16,26 @@
 struct ssh_thread;
 struct ssh_tunnel;
 
+struct ssh_question;
+
+enum target_asker { TARGET_ASKER_NONE, TARGET_ASKER_SSH, TARGET_ASKER_DATABASE };
+
+/* The question that is open, and secrets that were answered: the second SSH session, and every
+ * reconnect, needs the same ones and must not ask again. */
+struct target_asking {
+	enum target_asker asker;
+	struct transport *transport; /* that asked */
+	char *prompt;                /* remembered with the answer when it is a secret; else NULL */
+	struct target_secret *secrets;
+	size_t n, cap;
+	char *db_password;
+};
+
+struct target_secret {
+	char *prompt, *answer;
+	struct transport *tried; /* it was given to this one already, which asks again: it is wrong */
+};
+
 /* A log source and the stream that feeds it. */
 struct target_source {
 	struct target *target;
@@ -58,6 +78,8 @@ struct target {
 	struct target_progress progress[TARGET_STEP_COUNT];
 	bool version_noted;                /* the last step was set since the connection came up */
 
+	struct target_asking asking;
+
 	/* The database. */
 	struct host_run *address_run;
 	char *address;                     /* as seen from the host */
@@ -93,6 +115,15 @@ void target_fail(struct target *target, const struct err *why, bool retrying);
 void target_set_state(struct target *target, enum target_state state);
 /* 0.5 s, doubling to 15 s. */
 int64_t target_backoff_ms(int attempts);
+
+/* target_ask.c */
+void target_on_ssh_question(
+	void *arg, struct transport *transport, const struct ssh_question *question);
+/* The server wants a password: asks for it. False where nobody can be asked. */
+bool target_ask_password(struct target *target, bool wrong);
+/* The transport is gone, and its question with it. */
+void target_ask_lapse(struct target *target, struct transport *transport);
+void target_ask_fini(struct target *target);
 
 /* target_db.c */
 void target_db_start(struct target *target);

@@ -187,7 +187,13 @@ static bool first_word_is(const char *line, const char *word)
 char *fixture_vary(struct fixture *f, const char *key, const char *name, const char *word,
 	const char *replacement)
 {
-	FILE *file = fopen(range_value(f->range, key), "re");
+	return fixture_vary_file(f, range_value(f->range, key), name, word, replacement);
+}
+
+char *fixture_vary_file(struct fixture *f, const char *from, const char *name, const char *word,
+	const char *replacement)
+{
+	FILE *file = fopen(from, "re");
 	struct buf text = BUF_INIT;
 	char *line = NULL;
 	size_t size = 0;
@@ -195,7 +201,7 @@ char *fixture_vary(struct fixture *f, const char *key, const char *name, const c
 	char *path;
 
 	if (file == NULL)
-		fail_msg("cannot read %s", range_value(f->range, key));
+		fail_msg("cannot read %s", from);
 	while (getline(&line, &size, file) > 0) {
 		if (first_word_is(line, word)) {
 			buf_printf(&text, "%s\n", replacement);

@@ -46,5 +46,8 @@ char *fixture_write(struct fixture *f, const char *name, const char *text);
  * first word is `word`; fails when there is none. Path to be freed. */
 char *fixture_vary(struct fixture *f, const char *key, const char *name, const char *word,
 	const char *replacement);
+/* The same of any file. */
+char *fixture_vary_file(struct fixture *f, const char *from, const char *name, const char *word,
+	const char *replacement);
 
 #endif

@@ -66,6 +66,15 @@ struct target_log {
 	uint64_t errors;         /* lines of level error that came */
 };
 
+/* A question that must be answered before connecting goes on: a host key, a passphrase, a password,
+ * whatever the server asks. Valid during the call; prompt and detail are sanitised. */
+struct target_question {
+	const char *title;  /* "Unknown host key" */
+	const char *prompt;
+	const char *detail; /* may be "" */
+	bool echo;          /* the answer may be seen while it is typed */
+};
+
 /* All callbacks are optional and come from the loop. None may call target_close, but for those of
  * batch commands, which stop the loop first. */
 struct target_events {
@@ -80,6 +89,8 @@ struct target_events {
 	void (*on_log)(void *arg, size_t source);
 	/* A line that means something (see logs/match.h); text is sanitised. */
 	void (*on_log_match)(void *arg, size_t source, const struct log_match *match);
+	/* To be answered with target_answer, when the operator did. NULL: what would be asked is refused. */
+	void (*on_ask)(void *arg, const struct target_question *question);
 	void *arg;
 };
 
@@ -102,6 +113,9 @@ void target_pause(struct target *target, bool paused);
 void target_set_refresh(struct target *target, int64_t refresh_ns);
 /* Begins to read the revision files, where that was not wanted from the start. */
 void target_want_migrations(struct target *target);
+
+/* Answers the open question; NULL declines it. Nothing happens when it lapsed meanwhile. */
+void target_answer(struct target *target, const char *answer);
 
 enum target_state target_get_state(const struct target *target);
 /* Monotonic: since when it is in this state, and when the next attempt is made (0: none is planned). */
