@@ -61,6 +61,20 @@ keys_in_manual() {
     diff -u "$BUILD/keys.man" "$BUILD/keys.mdoc"
 }
 
+# What `make install` puts under DESTDIR is complete, and `make uninstall` takes all of it away.
+installs() {
+    root=$(mktemp -d) || return 1
+    make -s install DESTDIR="$root" PREFIX=/usr >/dev/null &&
+        [ -x "$root/usr/bin/pgoncall" ] && [ -f "$root/usr/share/man/man1/pgoncall.1" ] &&
+        [ -f "$root/usr/share/pgoncall/themes/default.theme" ] &&
+        make -s uninstall DESTDIR="$root" PREFIX=/usr >/dev/null &&
+        [ -z "$(find "$root" -type f)" ]
+    status=$?
+    find "$root" -type f
+    rm -rf "$root"
+    return "$status"
+}
+
 export CC FLAGS
 step "layers" tests/lint/layers.sh
 step "headers compile alone" headers_compile_alone
@@ -69,4 +83,5 @@ step "manual pages" manuals
 step "shell scripts" scripts
 step "sizes" sizes
 step "keys in the manual" keys_in_manual
+step "install and uninstall" installs
 exit $bad
