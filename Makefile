@@ -44,7 +44,7 @@ PKGS_runbook := libcmark libpcre2-8
 PKGS_journal := jansson libcrypto
 PKGS_diagnosis :=
 PKGS_ui := ncursesw libedit
-PKGS_app := inih jansson
+PKGS_app := inih jansson libbsd
 
 pkg_cflags = $(shell $(PKG_CONFIG) --cflags-only-I $(1) 2>/dev/null)
 pkg_libs   = $(if $(1),$(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null))

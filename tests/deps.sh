@@ -4,7 +4,7 @@
 set -eu
 
 packages="build-essential pkg-config git
-    libncurses-dev libpq-dev libssh2-1-dev libedit-dev libuv1-dev libutf8proc-dev
+    libncurses-dev libpq-dev libssh2-1-dev libedit-dev libuv1-dev libutf8proc-dev libbsd-dev
     libinih-dev libjansson-dev libarchive-dev libssl-dev libpcre2-dev libcmark-dev
     libcmocka-dev libvterm-dev valgrind mandoc shellcheck
     openssh-server openssh-client postgresql-15 alembic python3-psycopg2

@@ -3,7 +3,13 @@
  */
 #include "batch.h"
 
+#include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
+
+#include <bsd/readpassphrase.h>
+
+#include <pgoncall/base/mem.h>
 
 /* All of connecting and asking; each step has its own, shorter limit as well. */
 #define BATCH_TIMEOUT_MS 60000
@@ -44,6 +50,25 @@ static void batch_on_error(void *arg, const struct err *why, bool retrying)
 		batch_end(batch, command_fail(why));
 }
 
+/* Asks on the terminal, where there is one; readpassphrase restores it also after a signal. */
+static void batch_on_ask(void *arg, const struct target_question *question)
+{
+	struct batch *batch = arg;
+	char answer[1024] = "", *prompt;
+
+	prompt = mem_printf("%s%s%s ", question->detail, *question->detail ? "\n" : "",
+		question->prompt);
+	if (readpassphrase(prompt, answer, sizeof(answer),
+		    RPP_REQUIRE_TTY | (question->echo ? RPP_ECHO_ON : RPP_ECHO_OFF)))
+		target_answer(batch->target, answer);
+	else
+		target_answer(batch->target, NULL);
+	mem_wipe(answer, sizeof(answer));
+	free(prompt);
+	/* The time somebody takes to type is not the network's. */
+	loop_timer_again(batch->timer, BATCH_TIMEOUT_MS, 0);
+}
+
 static void batch_on_timeout(struct loop_timer *timer, void *arg)
 {
 	struct err err;
@@ -59,16 +84,16 @@ static int batch_run_target(struct batch *batch, const struct config_section *se
 		.on_error = batch_on_error,
 		.on_snapshot = batch_on_snapshot,
 		.on_migrations = batch_on_migrations,
+		.on_ask = isatty(STDIN_FILENO) ? batch_on_ask : NULL,
 		.arg = batch,
 	};
 	struct target_options options = { .section = section, .wants = wants };
-	struct loop_timer *timer;
 
 	batch->loop = loop_new();
-	timer = loop_timer_start(batch->loop, BATCH_TIMEOUT_MS, 0, batch_on_timeout, batch);
+	batch->timer = loop_timer_start(batch->loop, BATCH_TIMEOUT_MS, 0, batch_on_timeout, batch);
 	batch->target = target_open(batch->loop, &options, &events);
 	loop_run(batch->loop);
-	loop_timer_stop(timer);
+	loop_timer_stop(batch->timer);
 	target_close(batch->target);
 	loop_free(batch->loop);
 	return batch->status;

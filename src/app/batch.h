@@ -16,6 +16,7 @@ struct batch {
 	struct config config;
 	struct loop *loop;
 	struct target *target;
+	struct loop_timer *timer; /* the limit of all of it */
 	int status;            /* the exit status; EXIT_UNKNOWN until set */
 	bool ended;
 	/* Called after every event until it calls batch_end. */

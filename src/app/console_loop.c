@@ -17,6 +17,8 @@
 /* Drawings are at least this far apart, so that a flood of events costs no more. */
 #define DRAW_DELAY_MS 15
 #define TICK_MS       500
+/* Above the jitter between reading two clocks, far below any lid closed. */
+#define SLEEP_NOTICED_NS (2 * CLOCK_NS_PER_S)
 
 /* --- drawing --------------------------------------------------------------------------------- */
 
@@ -326,11 +328,29 @@ static void loop_on_keys(struct loop_poll *poll_handle, int events, void *arg)
 
 /* --- time and signals ------------------------------------------------------------------------ */
 
+/* While this machine slept, nobody watched and the world went on: what is armed is disarmed, and the
+ * links, which the other side has given up or will, are made anew at once. */
+static void loop_notice_sleep(struct app *app)
+{
+	int64_t asleep = clock_boottime() - clock_monotonic();
+	char span[64];
+	struct err err;
+
+	if (app->target && asleep - app->asleep > SLEEP_NOTICED_NS) {
+		clock_format_span((double)(asleep - app->asleep) / 1e9, span, sizeof(span));
+		app_disarm(app, "this machine slept");
+		err_set(&err, ERR_TRANSPORT, "this machine slept for %s", span);
+		target_drop(app->target, &err);
+	}
+	app->asleep = asleep;
+}
+
 static void loop_on_tick(struct loop_timer *timer, void *arg)
 {
 	struct app *app = arg;
 
 	(void)timer;
+	loop_notice_sleep(app);
 	if (app->target)
 		app_arm_tick(app);
 	/* An escape byte that nothing followed waits inside curses. */
@@ -394,6 +414,7 @@ int app_terminal_start(struct app *app, struct err *err)
 	app->winch = loop_signal_start(app->loop, SIGWINCH, loop_on_winch, app);
 	app->term_signal = loop_signal_start(app->loop, SIGTERM, loop_on_end, app);
 	app->hup = loop_signal_start(app->loop, SIGHUP, loop_on_end, app);
+	app->asleep = clock_boottime() - clock_monotonic();
 	app->tick = loop_timer_start(app->loop, TICK_MS, TICK_MS, loop_on_tick, app);
 	return 0;
 }

@@ -296,6 +296,14 @@ void target_refresh(struct target *target)
 	target_migrations_start(target);
 }
 
+void target_drop(struct target *target, const struct err *why)
+{
+	if (target->logs_link.transport)
+		link_on_down(&target->logs_link, why);
+	if (target->main.transport)
+		link_on_down(&target->main, why);
+}
+
 void target_pause(struct target *target, bool paused)
 {
 	target->paused = paused;

@@ -80,6 +80,25 @@ static void ask_takes_passphrase_and_password(void **state)
 	free(half);
 }
 
+/* The commands ask on the terminal itself, and print their answer there. */
+static void ask_on_a_plain_terminal(void **state)
+{
+	struct fixture *f = *state;
+	char *config = fixture_vary(f, "RANGE_CONFIG", "key.conf", "ssh", "ssh = server-encrypted-key");
+	const char *passphrase = range_value(f->range, "SSH_KEY_PASSPHRASE");
+	const char *arguments[] = { "-c", config, "locks", "prod", NULL };
+	struct pty *p = fixture_open(f, 24, 100, arguments);
+
+	pty_wait_text(p, "Passphrase for ", LIVE_MS);
+	pty_type(p, passphrase);
+	pty_key(p, "Enter");
+	pty_wait_text(p, "no session waits for another", LIVE_MS);
+	assert_int_equal(pty_wait_exit(p, PTY_WAIT_MS), 0);
+	pty_assert_restored(p);
+	expect_not_shown(p, passphrase);
+	free(config);
+}
+
 /* Without known hosts, and with ssh's default of asking. */
 static char *unknown_host_config(struct fixture *f)
 {
@@ -139,6 +158,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 			ask_takes_passphrase_and_password, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(
+			ask_on_a_plain_terminal, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
 			ask_accepts_a_host_key_on_yes, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(

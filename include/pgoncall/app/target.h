@@ -108,6 +108,8 @@ void target_close(struct target *target);
 
 /* Asks for a snapshot and reads the revision files again; when not connected, connects now. */
 void target_refresh(struct target *target);
+/* Gives the links up as lost, for that reason, and connects again. */
+void target_drop(struct target *target, const struct err *why);
 /* No snapshots are asked for while paused. */
 void target_pause(struct target *target, bool paused);
 void target_set_refresh(struct target *target, int64_t refresh_ns);
