@@ -131,7 +131,7 @@ static const char *set_capture(struct runbook_step *step, const char *value)
 {
 	set_string(&step->capture, value);
 	return name_check(value) == 0 && !strchr(value, '-') ? NULL
-							      : "a variable's name, without $";
+							     : "a variable's name, without $";
 }
 
 static const char *set_stream(struct runbook_step *step, const char *value)
@@ -223,8 +223,8 @@ static const char *attribute_read(const char *s, char **name, char **value)
 	return s + len;
 }
 
-void attributes_parse(const char *text, int line, struct runbook_step *step,
-	struct runbook_problems *problems)
+void attributes_parse(
+	const char *text, int line, struct runbook_step *step, struct runbook_problems *problems)
 {
 	char *name = NULL, *value = NULL;
 	struct strlist seen;
@@ -235,8 +235,8 @@ void attributes_parse(const char *text, int line, struct runbook_step *step,
 	while (*text && *text != '}') {
 		next = attribute_read(text, &name, &value);
 		if (!next) {
-			problem_add(problems, line, "attributes are { name=value … }, not \"%.40s\"",
-				text);
+			problem_add(problems, line,
+				"attributes are { name=value … }, not \"%.40s\"", text);
 			break;
 		}
 		attribute_set(step, name, value, line, &seen, problems);

@@ -69,8 +69,8 @@ static void check_branch(struct check *c, struct runbook_branch *branch, const c
 	if (strcmp(branch->name, "escalate") == 0)
 		branch->follow = RUNBOOK_STOP;
 	else
-		problem_add(c->problems, step_line(c->step),
-			"%s=goto:%s: there is no such step", attribute, branch->name);
+		problem_add(c->problems, step_line(c->step), "%s=goto:%s: there is no such step",
+			attribute, branch->name);
 }
 
 static void check_when(struct check *c)
@@ -91,7 +91,8 @@ static void check_undo(struct check *c)
 	const char *undo = c->step->undo;
 
 	if (*undo && strcmp(undo, "none") != 0 && step_index(c, undo) == c->runbook->n_steps)
-		problem_add(c->problems, step_line(c->step), "undo=%s: there is no such step", undo);
+		problem_add(
+			c->problems, step_line(c->step), "undo=%s: there is no such step", undo);
 }
 
 /* --- attributes that do not go together ------------------------------------------------------ */
@@ -126,7 +127,7 @@ static void check_defaults(struct runbook_step *step)
 	if (step->timeout_ns)
 		return;
 	step->timeout_ns = step->mode == RUNBOOK_WRITE ? DEFAULT_WRITE_TIMEOUT
-			   : step->watch_ns	       ? DEFAULT_WATCH_TIMEOUT
+			   : step->watch_ns            ? DEFAULT_WATCH_TIMEOUT
 						       : DEFAULT_READ_TIMEOUT;
 }
 
@@ -146,7 +147,8 @@ static void check_read(struct check *c)
 
 	if (c->step->mode != RUNBOOK_READ || is_offline_alembic(c->step))
 		return;
-	act = c->step->language == RUNBOOK_SQL ? scan_sql(c->step->text) : scan_shell(c->step->text);
+	act = c->step->language == RUNBOOK_SQL ? scan_sql(c->step->text)
+					       : scan_shell(c->step->text);
 	if (act != POLICY_ACT_WRITE)
 		problem_add(c->problems, c->step->text_line,
 			"this says mode=read but looks like \"%s\": a read passes no gate",
@@ -170,8 +172,8 @@ static void check_capture(struct check *c)
 	if (!*name)
 		return;
 	if (runbook_provided_find(name))
-		problem_add(c->problems, step_line(c->step),
-			"capture=%s: pgoncall sets $%s itself", name, name);
+		problem_add(c->problems, step_line(c->step), "capture=%s: pgoncall sets $%s itself",
+			name, name);
 	var = var_find(c, name);
 	if (!var) {
 		runbook->vars = mem_grow(
@@ -220,8 +222,8 @@ static void check_types(struct check *c)
 
 	for (i = 0; c->step->language == RUNBOOK_SQL && i < c->step->parts.n; i++)
 		if (c->step->parts.items[i].type == RUNBOOK_COMMAND)
-			problem_add(c->problems, step_line(c->step), "$%s is a command line, not for sql",
-				c->step->parts.items[i].var);
+			problem_add(c->problems, step_line(c->step),
+				"$%s is a command line, not for sql", c->step->parts.items[i].var);
 }
 
 static void check_text(struct check *c)

@@ -249,7 +249,8 @@ int runbook_require_check(const struct runbook *runbook, unsigned have, struct e
 		enum runbook_require bit;
 		const char *sentence;
 	} wants[] = {
-		{ RUNBOOK_REQUIRE_PRIMARY, "the server is a standby, or not known to be the primary" },
+		{ RUNBOOK_REQUIRE_PRIMARY,
+			"the server is a standby, or not known to be the primary" },
 		{ RUNBOOK_REQUIRE_ARMED, "writes are not allowed: :arm 10m REASON" },
 		{ RUNBOOK_REQUIRE_APP, "set app in the configuration" },
 		{ RUNBOOK_REQUIRE_COMPOSE, "set compose in the configuration" },

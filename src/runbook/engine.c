@@ -127,8 +127,7 @@ static int engine_arrive(struct engine *e, size_t step)
 {
 	struct runbook_run *run = e->run;
 
-	while (step < run->runbook->n_steps &&
-		!engine_applies(run, &run->runbook->steps[step]))
+	while (step < run->runbook->n_steps && !engine_applies(run, &run->runbook->steps[step]))
 		step++;
 	run->step = step;
 	if (step == run->runbook->n_steps)
@@ -220,12 +219,14 @@ static int on_check(struct engine *e)
 
 static int on_done(struct engine *e)
 {
-	return engine_judge(e, RUNBOOK_OK, str_empty(e->event->text) ? "Done by hand." : e->event->text);
+	return engine_judge(
+		e, RUNBOOK_OK, str_empty(e->event->text) ? "Done by hand." : e->event->text);
 }
 
 static int on_not_done(struct engine *e)
 {
-	return engine_judge(e, RUNBOOK_FAIL, str_empty(e->event->text) ? "Not done." : e->event->text);
+	return engine_judge(
+		e, RUNBOOK_FAIL, str_empty(e->event->text) ? "Not done." : e->event->text);
 }
 
 static int engine_run(struct engine *e)
@@ -272,8 +273,8 @@ static int on_cancel(struct engine *e)
 }
 
 /* The captured value must be what its variable may be. */
-static int engine_capture(struct runbook_run *run, const struct runbook_result *result,
-	struct err *err)
+static int engine_capture(
+	struct runbook_run *run, const struct runbook_result *result, struct err *err)
 {
 	const struct runbook_step *step = run_step(run);
 	const struct runbook_var *var;
@@ -393,7 +394,8 @@ static void engine_forget(struct runbook_run *run, const struct runbook_step *st
 	for (i = 0; i < step->parts.n; i++) {
 		if (step->parts.items[i].kind != RUNBOOK_PART_VAR)
 			continue;
-		full = mem_strndup(step->parts.items[i].var, strcspn(step->parts.items[i].var, "."));
+		full = mem_strndup(
+			step->parts.items[i].var, strcspn(step->parts.items[i].var, "."));
 		var = runbook_var_find(run->runbook, full);
 		if (var && !var->captured && all)
 			runbook_vars_set(&run->vars, var->name, NULL);
@@ -456,8 +458,7 @@ static bool is_manual(const struct runbook_run *run)
 /* Not while a decision is wanted. */
 static bool can_follow(const struct runbook_run *run)
 {
-	return run->outcomes[run->step] == RUNBOOK_OK ||
-	       run_step(run)->fail.follow != RUNBOOK_ASK;
+	return run->outcomes[run->step] == RUNBOOK_OK || run_step(run)->fail.follow != RUNBOOK_ASK;
 }
 
 static bool has_failed(const struct runbook_run *run)
@@ -565,8 +566,8 @@ int runbook_run_event(struct runbook_run *run, const struct runbook_event *event
 
 /* --- finding the place again ----------------------------------------------------------------- */
 
-static int restore_outcomes(struct runbook_run *run, const struct runbook_record *records, size_t n,
-	struct err *err)
+static int restore_outcomes(
+	struct runbook_run *run, const struct runbook_record *records, size_t n, struct err *err)
 {
 	const struct runbook_step *step;
 	size_t i;
@@ -575,7 +576,8 @@ static int restore_outcomes(struct runbook_run *run, const struct runbook_record
 		step = runbook_step_find(run->runbook, records[i].step);
 		if (!step || records[i].outcome == RUNBOOK_NO_OUTCOME)
 			return err_set(err, ERR_REFUSED,
-				"%s has changed since: it has no step \"%s\" any more; begin it anew",
+				"%s has changed since: it has no step \"%s\" any more; begin it "
+				"anew",
 				run->runbook->title, records[i].step);
 		run->step = (size_t)(step - run->runbook->steps);
 		run->outcomes[run->step] = records[i].outcome;

@@ -14,8 +14,8 @@
 #include <pgoncall/base/str.h>
 
 #define MATCH_LIMIT    1000000 /* calls of PCRE2's match(): well below a second */
-#define DEPTH_LIMIT    1000
-#define HEAP_LIMIT_KIB 8192
+#define DEPTH_LIMIT    100000
+#define HEAP_LIMIT_KIB 32768
 
 /* --- patterns -------------------------------------------------------------------------------- */
 
@@ -75,7 +75,8 @@ int runbook_pattern_match(const char *pattern, const char *text, struct err *err
 	pcre2_code_free(code);
 	if (rc >= 0 || rc == PCRE2_ERROR_NOMATCH)
 		return rc >= 0;
-	return err_set(err, ERR_REFUSED, "the pattern took too long on this output: %.100s", pattern);
+	return err_set(
+		err, ERR_REFUSED, "the pattern took too long on this output: %.100s", pattern);
 }
 
 /* --- results --------------------------------------------------------------------------------- */
@@ -87,7 +88,8 @@ char *runbook_result_value(const struct runbook_step *step, const struct runbook
 
 	if (!text)
 		return NULL;
-	copy = mem_strndup(text, step->language == RUNBOOK_SQL ? strlen(text) : strcspn(text, "\n"));
+	copy = mem_strndup(
+		text, step->language == RUNBOOK_SQL ? strlen(text) : strcspn(text, "\n"));
 	trimmed = mem_strdup(str_trim(copy));
 	free(copy);
 	return trimmed;
@@ -118,7 +120,8 @@ static long result_rows(const struct runbook_step *step, const struct runbook_re
 static void add_escaped(struct buf *out, const char *value)
 {
 	for (; *value; value++) {
-		if ((unsigned char)*value < 0x80 && !isalnum((unsigned char)*value) && *value != '_')
+		if ((unsigned char)*value < 0x80 && !isalnum((unsigned char)*value) &&
+			*value != '_')
 			buf_add_char(out, '\\');
 		buf_add_char(out, *value);
 	}
@@ -272,8 +275,8 @@ static bool expect_line_holds(const struct runbook_step *step, const struct runb
 /* --- all of them ----------------------------------------------------------------------------- */
 
 /* Without an `exit` line a command must exit with 0. */
-static bool exit_holds(const struct runbook_step *step, const struct runbook_result *result,
-	struct buf *sentence)
+static bool exit_holds(
+	const struct runbook_step *step, const struct runbook_result *result, struct buf *sentence)
 {
 	size_t i;
 
@@ -323,8 +326,7 @@ bool runbook_expect_check(const struct runbook_step *step, const struct runbook_
 		ok = expect_line_holds(step, &step->expect[i], vars, result, &says);
 		if (!ok)
 			sentence->len = start; /* only what is wrong */
-		buf_printf(sentence, "%s%s",
-			!ok ? "" : i ? ", " : "as expected: ", buf_str(&says));
+		buf_printf(sentence, "%s%s", !ok ? "" : i ? ", " : "as expected: ", buf_str(&says));
 	}
 	if (!step->n_expect && step->language == RUNBOOK_SH)
 		buf_add_str(sentence, "exit 0");

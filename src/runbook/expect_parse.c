@@ -78,8 +78,8 @@ static void expect_line(
 			break;
 	if (i == sizeof(keywords) / sizeof(keywords[0])) {
 		problem_add(problems, line,
-			"\"%.*s\" is nothing to expect (exit, rows, value, match, absent)", (int)len,
-			text);
+			"\"%.*s\" is nothing to expect (exit, rows, value, match, absent)",
+			(int)len, text);
 		return;
 	}
 	memset(expect, 0, sizeof(*expect));

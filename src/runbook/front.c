@@ -27,7 +27,8 @@ static void front_name(struct front *f, const char *value)
 	f->runbook->name = mem_strdup(value);
 	if (name_check(value) < 0)
 		problem_add(f->problems, f->line,
-			"runbook: \"%s\" is no name (lower-case letters, digits and hyphens)", value);
+			"runbook: \"%s\" is no name (lower-case letters, digits and hyphens)",
+			value);
 }
 
 static void front_title(struct front *f, const char *value)
@@ -104,7 +105,8 @@ static void var_settle(struct front *f, struct runbook_var *var, bool typed)
 	strlist_init(&from);
 	strlist_add_words(&from, var->picker ? var->picker->from : "");
 	if (typed && var->picker && var->picker->fields)
-		problem_add(f->problems, f->line, "type= does not go with pick=%s", var->picker->name);
+		problem_add(
+			f->problems, f->line, "type= does not go with pick=%s", var->picker->name);
 	if (!var->from && from.n)
 		var->from = mem_strdup(from.items[0]);
 	else if (!var->from)
@@ -124,8 +126,8 @@ static void var_word(struct front *f, struct runbook_var *var, char *word, bool 
 	enum runbook_type type;
 
 	if (!value || !value[1]) {
-		problem_add(f->problems, f->line, "\"%s\" is not pick=, from= or type= with a value",
-			word);
+		problem_add(f->problems, f->line,
+			"\"%s\" is not pick=, from= or type= with a value", word);
 		return;
 	}
 	*value++ = '\0';
@@ -152,8 +154,8 @@ static void front_var(struct front *f, const char *name, const char *value)
 	bool typed = false;
 	size_t i;
 
-	runbook->vars =
-		mem_grow(runbook->vars, runbook->n_vars, &runbook->cap_vars, sizeof(*runbook->vars));
+	runbook->vars = mem_grow(
+		runbook->vars, runbook->n_vars, &runbook->cap_vars, sizeof(*runbook->vars));
 	var = &runbook->vars[runbook->n_vars++];
 	memset(var, 0, sizeof(*var));
 	var->name = mem_strdup(name);
@@ -162,7 +164,8 @@ static void front_var(struct front *f, const char *name, const char *value)
 		problem_add(f->problems, f->line,
 			"\"%s\" is no variable's name (lower-case letters, digits and _)", name);
 	if (runbook_provided_find(name))
-		problem_add(f->problems, f->line, "$%s is set by pgoncall: take another name", name);
+		problem_add(
+			f->problems, f->line, "$%s is set by pgoncall: take another name", name);
 	strlist_init(&words);
 	front_list(value, &words);
 	for (i = 0; i < words.n; i++)

@@ -25,9 +25,9 @@ static void library_say_problems(
 
 	for (i = 0; i < problems->n; i++) {
 		if (problems->items[i].line)
-			strlist_add_take(&library->problems, mem_printf("%s:%d: %s", path,
-								     problems->items[i].line,
-								     problems->items[i].text));
+			strlist_add_take(&library->problems,
+				mem_printf("%s:%d: %s", path, problems->items[i].line,
+					problems->items[i].text));
 		else
 			strlist_add(&library->problems, problems->items[i].text);
 	}
@@ -45,8 +45,7 @@ static const struct runbook_entry *library_entry(
 }
 
 /* The first directory's counts; two in one directory are a mistake. Takes the runbook. */
-static void library_take(
-	struct runbook_library *library, struct runbook *runbook, size_t directory)
+static void library_take(struct runbook_library *library, struct runbook *runbook, size_t directory)
 {
 	const struct runbook_entry *other = library_entry(library, runbook->name);
 

@@ -36,10 +36,10 @@ size_t runbook_lint(const char *path, FILE *out)
 	char *line;
 
 	for (i = 0; i < n; i++) {
-		line = problems.items[i].line ? mem_printf("%s:%d: %s", path,
-							problems.items[i].line,
-							problems.items[i].text)
-					      : mem_strdup(problems.items[i].text);
+		line = problems.items[i].line
+			       ? mem_printf("%s:%d: %s", path, problems.items[i].line,
+					 problems.items[i].text)
+			       : mem_strdup(problems.items[i].text);
 		print_lines(out, "", line);
 		free(line);
 	}
@@ -106,8 +106,7 @@ static void print_expect(FILE *out, const struct runbook_step *step)
 }
 
 /* "$blocker: picked from locks" for each variable without a value. */
-static void print_unset(
-	FILE *out, const struct runbook *runbook, const struct strlist *names)
+static void print_unset(FILE *out, const struct runbook *runbook, const struct strlist *names)
 {
 	const struct runbook_provided *provided;
 	const struct runbook_var *var;
@@ -117,15 +116,16 @@ static void print_unset(
 		var = runbook_var_find(runbook, names->items[i]);
 		provided = runbook_provided_find(names->items[i]);
 		if (var && var->picker)
-			fprintf(out, "   $%s: picked (%s, from %s)\n", var->name,
-				var->picker->name, var->from);
+			fprintf(out, "   $%s: picked (%s, from %s)\n", var->name, var->picker->name,
+				var->from);
 		else if (var && var->captured)
 			fprintf(out, "   $%s: captured by a step before\n", var->name);
 		else if (var)
 			fprintf(out, "   $%s: typed in (%s)\n", var->name,
 				runbook_type_name(var->type));
 		else if (provided)
-			fprintf(out, "   $%s: not known here: %s\n", provided->name, provided->from);
+			fprintf(out, "   $%s: not known here: %s\n", provided->name,
+				provided->from);
 	}
 }
 
@@ -207,6 +207,8 @@ void runbook_show(const struct runbook *runbook, FILE *out)
 		print_lines(out, "   ", step->prose);
 		for (j = 0; j < step->checks.n; j++)
 			fprintf(out, "   [ ] %s\n", step->checks.items[j]);
+		if (*step->text)
+			fputc('\n', out);
 		print_lines(out, "     ", step->text);
 		print_expect(out, step);
 	}

@@ -21,11 +21,11 @@ struct markdown {
 	struct runbook_problems *problems;
 	const char *bytes; /* NUL-ended */
 	int first_line;
-	char *section;         /* of the ## heading above, owned */
-	struct buf prose;      /* of the present step, or of the intro */
-	struct buf html;       /* attributes of the present step by hand, from a comment */
-	int html_line;         /* 0: there are none */
-	bool has_block;        /* the present step has its block */
+	char *section;    /* of the ## heading above, owned */
+	struct buf prose; /* of the present step, or of the intro */
+	struct buf html;  /* attributes of the present step by hand, from a comment */
+	int html_line;    /* 0: there are none */
+	bool has_block;   /* the present step has its block */
 	bool has_expect;
 };
 
@@ -138,7 +138,8 @@ static void markdown_end_step(struct markdown *m)
 	else if (step && m->html_line)
 		attributes_parse(buf_str(&m->html), m->html_line, step, m->problems);
 	else if (m->html_line)
-		problem_add(m->problems, m->html_line, "these attributes stand before the first step");
+		problem_add(
+			m->problems, m->html_line, "these attributes stand before the first step");
 	if (step && !step->name)
 		step->name = name_from_title(step->title);
 	m->html_line = 0;
@@ -326,7 +327,8 @@ static void markdown_item(struct markdown *m, cmark_node *item, int number)
 	if (str_starts(s, "[ ] ") || strcmp(s, "[ ]") == 0) {
 		list_check(m, item, s + 3);
 	} else if (str_starts(s, "[x] ") || str_starts(s, "[X] ")) {
-		problem_add(m->problems, node_line(m, item), "a check is written - [ ], not ticked");
+		problem_add(
+			m->problems, node_line(m, item), "a check is written - [ ], not ticked");
 	} else {
 		prose_break(m, false);
 		if (number)
@@ -375,7 +377,8 @@ static void refuse_nested_blocks(struct markdown *m, cmark_node *top)
 
 	while ((event = cmark_iter_next(iter)) != CMARK_EVENT_DONE) {
 		node = cmark_iter_get_node(iter);
-		if (event != CMARK_EVENT_ENTER || cmark_node_get_type(node) != CMARK_NODE_CODE_BLOCK)
+		if (event != CMARK_EVENT_ENTER ||
+			cmark_node_get_type(node) != CMARK_NODE_CODE_BLOCK)
 			continue;
 		info = cmark_node_get_fence_info(node);
 		len = strcspn(info, " \t{");
@@ -421,7 +424,8 @@ void markdown_parse(const char *bytes, size_t len, int first_line, struct runboo
 	struct runbook_problems *problems)
 {
 	struct markdown m = {
-		.runbook = runbook, .problems = problems, .bytes = bytes, .first_line = first_line };
+		.runbook = runbook, .problems = problems, .bytes = bytes, .first_line = first_line
+	};
 	cmark_node *document = cmark_parse_document(bytes, len, CMARK_OPT_DEFAULT);
 	cmark_node *node;
 

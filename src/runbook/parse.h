@@ -17,8 +17,8 @@ void markdown_parse(const char *bytes, size_t len, int first_line, struct runboo
 	struct runbook_problems *problems);
 
 /* Reads "{ a=b c=d }" into the step. manual: a comment's, for a step without a block. */
-void attributes_parse(const char *text, int line, struct runbook_step *step,
-	struct runbook_problems *problems);
+void attributes_parse(
+	const char *text, int line, struct runbook_step *step, struct runbook_problems *problems);
 
 /* Reads an expect block into the step. */
 void expect_parse(

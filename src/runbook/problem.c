@@ -18,8 +18,8 @@ void problem_add(struct runbook_problems *problems, int line, const char *fmt, .
 	va_start(ap, fmt);
 	buf_vprintf(&text, fmt, ap);
 	va_end(ap);
-	problems->items = mem_grow(
-		problems->items, problems->n, &problems->cap, sizeof(*problems->items));
+	problems->items =
+		mem_grow(problems->items, problems->n, &problems->cap, sizeof(*problems->items));
 	problems->items[problems->n].line = line;
 	problems->items[problems->n++].text = buf_steal(&text);
 }

@@ -205,8 +205,8 @@ static int add_shell_var(struct buf *text, const struct runbook_part *part,
 	}
 	if (*value == '-')
 		return err_set(err, ERR_REFUSED,
-			"$%s begins with \"-\" (\"%.100s\"): a command would take it for an option", name,
-			value);
+			"$%s begins with \"-\" (\"%.100s\"): a command would take it for an option",
+			name, value);
 	if (!*value)
 		return err_set(err, ERR_REFUSED, "$%s is empty", name);
 	quote(text, value);
@@ -214,8 +214,8 @@ static int add_shell_var(struct buf *text, const struct runbook_part *part,
 }
 
 /* libpq reads PGOPTIONS, and so does Alembic through its driver; what stood there stays. */
-static int add_options(struct buf *text, const struct runbook_step *step, const char *application,
-	struct err *err)
+static int add_options(
+	struct buf *text, const struct runbook_step *step, const char *application, struct err *err)
 {
 	if (!step->lock_timeout_ns)
 		return 0;
@@ -258,8 +258,8 @@ int runbook_resolve_shell(const struct runbook_step *step, const struct runbook_
 
 /* --- what is missing ------------------------------------------------------------------------- */
 
-static void unset_in(const struct runbook_parts *parts, const struct runbook_vars *vars,
-	struct strlist *names)
+static void unset_in(
+	const struct runbook_parts *parts, const struct runbook_vars *vars, struct strlist *names)
 {
 	const struct runbook_part *part;
 	const char *full;
@@ -278,8 +278,8 @@ static void unset_in(const struct runbook_parts *parts, const struct runbook_var
 	}
 }
 
-void runbook_unset(const struct runbook_step *step, const struct runbook_vars *vars,
-	struct strlist *names)
+void runbook_unset(
+	const struct runbook_step *step, const struct runbook_vars *vars, struct strlist *names)
 {
 	size_t i;
 

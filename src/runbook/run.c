@@ -170,8 +170,7 @@ void runbook_run_request(const struct runbook_run *run, struct gate_request *req
 /* --- variables ------------------------------------------------------------------------------- */
 
 /* The type of NAME or NAME.FIELD; -1 where the runbook has no such variable. */
-static int run_var_type(
-	const struct runbook_run *run, const char *name, enum runbook_type *type)
+static int run_var_type(const struct runbook_run *run, const char *name, enum runbook_type *type)
 {
 	size_t len = strcspn(name, ".");
 	char *base = mem_strndup(name, len);

@@ -63,7 +63,8 @@ static struct runbook_part *text_add(
 void text_flush(struct text_parser *parser)
 {
 	if (parser->s > parser->from)
-		text_add(parser, RUNBOOK_PART_TEXT, parser->from, (size_t)(parser->s - parser->from));
+		text_add(parser, RUNBOOK_PART_TEXT, parser->from,
+			(size_t)(parser->s - parser->from));
 	parser->from = parser->s;
 }
 

@@ -89,7 +89,8 @@ static void shell_variable(struct shell_parser *p)
 
 	if (p->context[p->depth] == SHELL_QUOTE) {
 		problem_add(p->text.in->problems, line,
-			"$%.*s stands in quotes: take it out of there, it is quoted by itself (a variable "
+			"$%.*s stands in quotes: take it out of there, it is quoted by itself (a "
+			"variable "
 			"of the shell is ${…})",
 			(int)text_name_len(p->text.s), p->text.s + 1);
 		p->text.s++;
@@ -99,7 +100,8 @@ static void shell_variable(struct shell_parser *p)
 	part = &p->text.parts->items[p->text.parts->n - 1];
 	if (command && part->type != RUNBOOK_WORDS && part->type != RUNBOOK_COMMAND)
 		problem_add(p->text.in->problems, line,
-			"$%s would be the command itself: a value may only be an argument", part->var);
+			"$%s would be the command itself: a value may only be an argument",
+			part->var);
 	if (*p->text.s == '<' || *p->text.s == '>')
 		problem_add(p->text.in->problems, line,
 			"$%s stands right before a redirection: put a space between", part->var);
@@ -197,8 +199,8 @@ static bool in_substitution(const struct shell_parser *p)
 /* A run of plain characters. */
 static void shell_word(struct shell_parser *p)
 {
-	static const char *const before_commands[] = {
-		"if", "then", "else", "elif", "do", "while", "until", "!", "{", NULL };
+	static const char *const before_commands[] = { "if", "then", "else", "elif", "do", "while",
+		"until", "!", "{", NULL };
 	static const char *const cases[] = { "case", NULL };
 	const char *s = p->text.s;
 	size_t len = strcspn(s, SHELL_SPECIAL);

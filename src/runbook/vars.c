@@ -175,8 +175,7 @@ const char *runbook_type_cast(enum runbook_type type)
 	return types[type].cast;
 }
 
-int runbook_type_check(
-	enum runbook_type type, const char *name, const char *value, struct err *err)
+int runbook_type_check(enum runbook_type type, const char *name, const char *value, struct err *err)
 {
 	const struct runbook_provided *provided = runbook_provided_find(name);
 	const char *wanted;
@@ -187,7 +186,8 @@ int runbook_type_check(
 		return err_set(err, ERR_REFUSED, "$%s is not set yet", name);
 	wanted = types[type].check(value);
 	if (wanted)
-		return err_set(err, ERR_REFUSED, "$%s must be %s, not \"%.100s\"", name, wanted, value);
+		return err_set(
+			err, ERR_REFUSED, "$%s must be %s, not \"%.100s\"", name, wanted, value);
 	return 0;
 }
 
@@ -280,7 +280,8 @@ static const struct runbook_provided provided_vars[] = {
 	{ "current", RUNBOOK_REVISION, "the version table does not hold exactly one row" },
 	{ "heads", RUNBOOK_WORDS, "the revision files have not been read" },
 	{ "head", RUNBOOK_REVISION, "the revision files do not have exactly one head" },
-	{ "previous", RUNBOOK_REVISION, "the current revision does not have exactly one before it" },
+	{ "previous", RUNBOOK_REVISION,
+		"the current revision does not have exactly one before it" },
 };
 
 const struct runbook_provided *runbook_provided_at(size_t i)

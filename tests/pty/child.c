@@ -15,12 +15,16 @@
 void child_begin(pid_t parent)
 {
 	sigset_t none;
+	int signum;
 
 	prctl(PR_SET_PDEATHSIG, SIGKILL);
 	if (getppid() != parent)
 		_exit(127);
 	sigemptyset(&none);
 	sigprocmask(SIG_SETMASK, &none, NULL);
+	/* What a shell's background job ignores (SIGINT, SIGQUIT) the program must not. */
+	for (signum = 1; signum < SIGRTMIN; signum++)
+		signal(signum, SIG_DFL);
 }
 
 /* Leaves the child to be reaped by the owner, so its pid stays its own until then. */

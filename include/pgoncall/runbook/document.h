@@ -104,7 +104,7 @@ struct runbook_var {
 };
 
 struct runbook_step {
-	char *name;    /* of the block, else made from the title: "End the session" is end-the-session */
+	char *name; /* of the block, else made from the title: "End the session" is end-the-session */
 	char *title;   /* the heading's text */
 	char *section; /* of the ## heading above, or "" */
 	char *prose;   /* plain text, paragraphs separated by empty lines; "" for none */

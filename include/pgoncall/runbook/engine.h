@@ -52,8 +52,8 @@ enum runbook_event_kind {
 	RUNBOOK_EVENT_CANCEL, /* at the question, or when nothing was sent, e.g. because the gate
 				 refused (text: why): back to SHOWN */
 	RUNBOOK_EVENT_RESULT,
-	RUNBOOK_EVENT_HALT,  /* the operator ends what runs; what it ended with comes as RESULT */
-	RUNBOOK_EVENT_TICK,  /* the time of RUNBOOK_EFFECT_WAIT is over */
+	RUNBOOK_EVENT_HALT, /* the operator ends what runs; what it ended with comes as RESULT */
+	RUNBOOK_EVENT_TICK, /* the time of RUNBOOK_EFFECT_WAIT is over */
 	RUNBOOK_EVENT_RETRY,
 	RUNBOOK_EVENT_SKIP, /* text: the reason, required */
 	RUNBOOK_EVENT_STOP, /* text: the reason; gives up */
@@ -74,14 +74,14 @@ struct runbook_event {
 
 enum runbook_effect_kind {
 	RUNBOOK_EFFECT_NONE,
-	RUNBOOK_EFFECT_PICK,     /* ask for run->pick */
-	RUNBOOK_EFFECT_CHECK,    /* ask check number run->check */
-	RUNBOOK_EFFECT_SHOW,     /* show the step; run->why where it cannot be run */
-	RUNBOOK_EFFECT_CONFIRM,  /* ask for run->want, at run->level, showing run->command.shown */
-	RUNBOOK_EFFECT_RUN,      /* run run->command; a write goes through the gate with run->typed */
-	RUNBOOK_EFFECT_HALT,     /* end what is running */
-	RUNBOOK_EFFECT_WAIT,     /* send TICK after wait_ns */
-	RUNBOOK_EFFECT_JUDGED,   /* show run->verdict */
+	RUNBOOK_EFFECT_PICK,    /* ask for run->pick */
+	RUNBOOK_EFFECT_CHECK,   /* ask check number run->check */
+	RUNBOOK_EFFECT_SHOW,    /* show the step; run->why where it cannot be run */
+	RUNBOOK_EFFECT_CONFIRM, /* ask for run->want, at run->level, showing run->command.shown */
+	RUNBOOK_EFFECT_RUN,    /* run run->command; a write goes through the gate with run->typed */
+	RUNBOOK_EFFECT_HALT,   /* end what is running */
+	RUNBOOK_EFFECT_WAIT,   /* send TICK after wait_ns */
+	RUNBOOK_EFFECT_JUDGED, /* show run->verdict */
 	RUNBOOK_EFFECT_LEFT,
 	RUNBOOK_EFFECT_FINISHED,
 	RUNBOOK_EFFECT_ESCALATED
@@ -104,8 +104,8 @@ struct runbook_effect {
 
 /* Makes what is really sent of a shell's command line, e.g. "docker exec api sh -c …"; appends to
  * out. Builds text only. */
-typedef int (*runbook_wrap_fn)(void *arg, enum runbook_place place, const char *command,
-	struct buf *out, struct err *err);
+typedef int (*runbook_wrap_fn)(
+	void *arg, enum runbook_place place, const char *command, struct buf *out, struct err *err);
 
 struct runbook_options {
 	enum policy_environment environment;
@@ -134,11 +134,11 @@ struct runbook_run {
 	enum policy_level level;        /* what is asked; NONE for reads and by hand */
 	const char *want;               /* what is to be typed; NULL: nothing */
 	char *typed;                    /* what was; "" */
-	char *why;         /* why the step is blocked, or what was wrong with an answer; "" */
-	char *verdict;     /* the outcome's sentence; "" */
-	char *reason;      /* of a skip or a stop; "" */
-	int64_t began_ns;  /* when the command was run first */
-	bool halted;       /* HALT was sent since */
+	char *why;        /* why the step is blocked, or what was wrong with an answer; "" */
+	char *verdict;    /* the outcome's sentence; "" */
+	char *reason;     /* of a skip or a stop; "" */
+	int64_t began_ns; /* when the command was run first */
+	bool halted;      /* HALT was sent since */
 	enum runbook_state left_in; /* where LEAVE was */
 };
 
@@ -156,8 +156,7 @@ bool runbook_run_can(const struct runbook_run *run, enum runbook_event_kind kind
 
 /* Sets a variable (NAME or NAME.FIELD) after its type's check; refused while a command is being
  * confirmed or runs. The step's command follows at the next event (PICK). */
-int runbook_run_set(
-	struct runbook_run *run, const char *name, const char *value, struct err *err);
+int runbook_run_set(struct runbook_run *run, const char *name, const char *value, struct err *err);
 
 /* In place of START: puts a NEW run where its records (oldest first) say it stood. The last record
  * may be RUNBOOK_UNKNOWN: a write without a result. Fails where a step is not in the runbook any

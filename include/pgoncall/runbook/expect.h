@@ -15,17 +15,18 @@
 #define RUNBOOK_PATTERN_MAX 1024 /* bytes of a pattern */
 
 enum runbook_ran {
-	RUNBOOK_RAN,       /* to its end: a command with any exit status, a statement without error */
-	RUNBOOK_RAN_ERROR, /* the server or the system refused; nothing was changed by it */
+	RUNBOOK_RAN, /* to its end: a command with any exit status, a statement without error */
+	RUNBOOK_RAN_ERROR,  /* the server or the system refused; nothing was changed by it */
 	RUNBOOK_RAN_UNKNOWN /* the link was lost, or the time was over: it may have been done */
 };
 
 /* What came of it; strings are borrowed and may be NULL. */
 struct runbook_result {
 	enum runbook_ran ran;
-	int exit;          /* a command's exit status */
-	long rows;         /* a statement's rows, returned or touched; -1: none */
-	const char *value; /* a statement's first column of the first row; NULL: none, or SQL's NULL */
+	int exit;  /* a command's exit status */
+	long rows; /* a statement's rows, returned or touched; -1: none */
+	const char
+		*value; /* a statement's first column of the first row; NULL: none, or SQL's NULL */
 	const char *out;   /* a command's stdout; a statement's rows as text */
 	const char *err;   /* a command's stderr; the server's notices */
 	const char *error; /* a sentence, where ran is not RUNBOOK_RAN */

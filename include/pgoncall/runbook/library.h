@@ -22,7 +22,7 @@ struct runbook_library {
 	struct runbook_entry *items; /* sorted by directory, then by name */
 	size_t n, cap;
 	struct strlist problems; /* "path:line: sentence": files left out */
-	struct strlist notes;    /* "path: replaces path": a team's own in place of a built-in one */
+	struct strlist notes; /* "path: replaces path": a team's own in place of a built-in one */
 };
 
 /* Adds every *.md of the directory but README.md, in the order of names. A file with a problem is

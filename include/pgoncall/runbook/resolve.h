@@ -45,7 +45,7 @@ int runbook_resolve_shell(const struct runbook_step *step, const struct runbook_
 
 /* Appends the names of the step's variables that are not set (of `blocker.pid`: blocker), each once,
  * in the order of the text, then of what is expected. */
-void runbook_unset(const struct runbook_step *step, const struct runbook_vars *vars,
-	struct strlist *names);
+void runbook_unset(
+	const struct runbook_step *step, const struct runbook_vars *vars, struct strlist *names);
 
 #endif

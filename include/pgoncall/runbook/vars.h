@@ -23,9 +23,9 @@ enum runbook_type {
 	RUNBOOK_TABLE,      /* NAME or SCHEMA.NAME */
 	RUNBOOK_INDEX,      /* the same */
 	RUNBOOK_DURATION,   /* "500ms", "30s", "10m" */
-	RUNBOOK_TIMESTAMP,  /* as PostgreSQL prints one; "" is NULL in SQL and refused for a shell */
-	RUNBOOK_WORDS,   /* a setting of several words: as many quoted words; in SQL a text[] */
-	RUNBOOK_COMMAND, /* a shell command line that pgoncall itself built; refused in SQL */
+	RUNBOOK_TIMESTAMP, /* as PostgreSQL prints one; "" is NULL in SQL and refused for a shell */
+	RUNBOOK_WORDS,     /* a setting of several words: as many quoted words; in SQL a text[] */
+	RUNBOOK_COMMAND,   /* a shell command line that pgoncall itself built; refused in SQL */
 	RUNBOOK_TYPE_COUNT
 };
 
@@ -51,8 +51,8 @@ struct runbook_field {
  * the variable: `NAME`, or `NAME.FIELD` for each field where there are fields.
  */
 struct runbook_picker {
-	const char *name;  /* "backend" */
-	const char *from;  /* the sources that from= may name, separated by spaces; the first is the
+	const char *name; /* "backend" */
+	const char *from; /* the sources that from= may name, separated by spaces; the first is the
 			      default */
 	enum runbook_type type;
 	const struct runbook_field *fields; /* NULL: a plain value; ends with a NULL name */

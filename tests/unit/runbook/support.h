@@ -5,8 +5,14 @@
 #ifndef PGONCALL_TESTS_RUNBOOK_SUPPORT_H
 #define PGONCALL_TESTS_RUNBOOK_SUPPORT_H
 
+#include <setjmp.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
 #include <stdio.h>
 #include <string.h>
+
+#include <cmocka.h>
 
 #include <pgoncall/base/buf.h>
 #include <pgoncall/runbook/document.h>

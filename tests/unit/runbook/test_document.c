@@ -32,7 +32,8 @@ static void document_reads_everything(void **state)
 		"require: primary, compose\n"
 		"---\n"
 		"Why *this* is,\nand `what` it does.\n\n## Look\n\n"
-		"### Look first\n\nSee [next](next-one.md) and [out](https://x/y).\n\n- one\n- two\n\n"
+		"### Look first\n\nSee [next](next-one.md) and [out](https://x/y).\n\n- one\n- "
+		"two\n\n"
 		"```text\nshown only\n```\n\n"
 		"### End the session\n"
 		"- [ ] Its owner has been told\n- [ ] Twice\n"
@@ -106,9 +107,10 @@ static void document_a_command_that_says_nothing_writes(void **state)
 
 static void document_steps_by_hand_take_attributes_from_a_comment(void **state)
 {
-	struct runbook *r = parse(FRONT "### One\n<!-- { name=first fail=stop ok=goto:third } -->\n\n"
-					"### Two\n<!-- only a remark -->\n\n"
-					"### Three\n<!-- { name=third when=first:fail } -->\n");
+	struct runbook *r =
+		parse(FRONT "### One\n<!-- { name=first fail=stop ok=goto:third } -->\n\n"
+			    "### Two\n<!-- only a remark -->\n\n"
+			    "### Three\n<!-- { name=third when=first:fail } -->\n");
 
 	(void)state;
 	assert_string_equal(r->steps[0].name, "first");
@@ -147,13 +149,14 @@ static const struct refusal refusals[] = {
 	{ "---\nrunbook: a\ntitle: b\nvar.x: size=1\n---\n### x\n", 4, "size" },
 	{ "---\nrunbook: a\ntitle: b\nvar.database: type=text\n---\n### x\n", 4,
 		"set by pgoncall" },
-	{ "---\nrunbook: a\ntitle: b\nvar.x: type=text\nvar.x: type=pid\n---\n### x\n", 5, "twice" },
+	{ "---\nrunbook: a\ntitle: b\nvar.x: type=text\nvar.x: type=pid\n---\n### x\n", 5,
+		"twice" },
 	{ "---\nrunbook: a\ntitle: b\nwhen: Lock Queue!\n---\n### x\n", 4, "no finding" },
 	/* structure */
 	{ FRONT "only prose\n", 1, "there is no step" },
 	{ FRONT "```sql { name=x mode=read }\nSELECT 1\n```\n### y\n", 5, "below a heading" },
-	{ FRONT SQL("name=x mode=read", "SELECT 1") "```sql { name=y mode=read }\nSELECT 2\n```\n", 9,
-		"one block" },
+	{ FRONT SQL("name=x mode=read", "SELECT 1") "```sql { name=y mode=read }\nSELECT 2\n```\n",
+		9, "one block" },
 	{ FRONT SQL("name=x mode=read", "SELECT 1") SQL("name=x mode=read", "SELECT 1"), 10,
 		"is taken (line 6)" },
 	{ FRONT "### x\n### x\n", 6, "is taken" },
@@ -163,8 +166,10 @@ static const struct refusal refusals[] = {
 	{ FRONT "### x\n```sh { on=host }\ntrue\n```\n", 6, "no name=" },
 	{ FRONT SH("name=x on=host", "   "), 6, "is empty" },
 	{ FRONT "### x\n```sh { name=x on=host }\ntrue\n### y\n", 6, "has no end" },
-	{ FRONT "### x\n- [ ] a\n\n  ```sh { name=x on=host }\n  true\n  ```\n", 8, "inside a list" },
-	{ FRONT "### x\n> ```sql { name=x }\n> SELECT 1\n> ```\n", 6, "inside a list or a quotation" },
+	{ FRONT "### x\n- [ ] a\n\n  ```sh { name=x on=host }\n  true\n  ```\n", 8,
+		"inside a list" },
+	{ FRONT "### x\n> ```sql { name=x }\n> SELECT 1\n> ```\n", 6,
+		"inside a list or a quotation" },
 	{ FRONT "- [ ] a\n\n### x\n", 5, "not before the first" },
 	{ FRONT "### x\n- [x] a\n", 6, "not ticked" },
 	{ FRONT "### x\n<!-- { name=y } -->\n\n```sh { name=z on=host }\ntrue\n```\n", 6,
@@ -207,7 +212,8 @@ static const struct refusal refusals[] = {
 	{ FRONT "### x\n```sql { name=x\nSELECT 1\n```\n", 6, "no } at their end" },
 	{ FRONT SQL("name", "SELECT 1"), 6, "attributes are" },
 	/* what calls itself a read */
-	{ FRONT SQL("name=x mode=read", "SELECT pg_terminate_backend(1)"), 7, "looks like \"terminate\"" },
+	{ FRONT SQL("name=x mode=read", "SELECT pg_terminate_backend(1)"), 7,
+		"looks like \"terminate\"" },
 	{ FRONT SQL("name=x mode=read", "DROP TABLE users"), 7, "looks like \"drop\"" },
 	{ FRONT SQL("name=x mode=read", "DELETE FROM users"), 7, "looks like" },
 	{ FRONT SH("name=x on=app mode=read", "alembic stamp x"), 7, "looks like \"stamp\"" },
@@ -218,23 +224,27 @@ static const struct refusal refusals[] = {
 	{ FRONT SQL("name=x mode=read", "SELECT\n$nobody"), 8, "$nobody is not set by anything" },
 	{ FRONT SH("name=x on=host", "echo $HOME"), 7, "of the shell is ${" },
 	{ FRONT SQL("name=x mode=read", "SELECT $database.pid"), 7, "no part .pid" },
-	{ "---\nrunbook: a\ntitle: b\nvar.b: pick=backend\n---\n" SQL("name=x mode=read",
-		  "SELECT $b.colour"),
+	{ "---\nrunbook: a\ntitle: b\nvar.b: pick=backend\n---\n" SQL(
+		  "name=x mode=read", "SELECT $b.colour"),
 		8, "no part \"colour\"" },
-	{ "---\nrunbook: a\ntitle: b\nvar.b: pick=backend\n---\n" SQL("name=x mode=read", "SELECT $b"),
+	{ "---\nrunbook: a\ntitle: b\nvar.b: pick=backend\n---\n" SQL(
+		  "name=x mode=read", "SELECT $b"),
 		8, "no part \"\"" },
 	{ FRONT SQL("name=x mode=read", "SELECT $logs"), 6, "is a command line" },
 	{ FRONT SQL("name=x mode=read", "SELECT $1"), 7, "made by pgoncall" },
-	{ FRONT SQL("name=x mode=read", "SELECT $got") SQL("name=y mode=read capture=got", "SELECT 1"),
+	{ FRONT SQL("name=x mode=read", "SELECT $got")
+			SQL("name=y mode=read capture=got", "SELECT 1"),
 		6, "before a step captures it" },
 	{ FRONT SQL("name=x mode=read", "SELECT 1; SELECT 2"), 7, "one statement" },
 	/* expect */
 	{ FRONT SQL("name=x mode=read", "SELECT 1") "```expect\nrows\n```\n", 10, "rows N" },
 	{ FRONT SQL("name=x mode=read", "SELECT 1") "```expect\nrows 3..1\n```\n", 10, "rows N" },
 	{ FRONT SQL("name=x mode=read", "SELECT 1") "```expect\nrows ..\n```\n", 10, "rows N" },
-	{ FRONT SQL("name=x mode=read", "SELECT 1") "```expect\nexit 0\n```\n", 10, "no exit status" },
+	{ FRONT SQL("name=x mode=read", "SELECT 1") "```expect\nexit 0\n```\n", 10,
+		"no exit status" },
 	{ FRONT SH("name=x on=host", "true") "```expect\nexit 256\n```\n", 10, "exit N" },
-	{ FRONT SH("name=x on=host", "true") "```expect\n\nmatch (\n```\n", 11, "the pattern is wrong" },
+	{ FRONT SH("name=x on=host", "true") "```expect\n\nmatch (\n```\n", 11,
+		"the pattern is wrong" },
 	{ FRONT SH("name=x on=host", "true") "```expect\nmatch\n```\n", 10, "a pattern" },
 	{ FRONT SH("name=x on=host", "true") "```expect\nluck\n```\n", 10, "nothing to expect" },
 	{ FRONT SH("name=x on=host", "true") "```expect\n```\n", 10, "is empty" },
@@ -266,8 +276,9 @@ static void document_refuses_with_the_line(void **state)
 
 static void document_says_every_problem_in_order(void **state)
 {
-	static const char text[] = FRONT "### x\n```sql { name=a colour=red mode=read }\nSELECT $n\n```\n"
-					 "### y\n```sh { name=a on=moon }\ntrue\n```\n";
+	static const char text[] =
+		FRONT "### x\n```sql { name=a colour=red mode=read }\nSELECT $n\n```\n"
+		      "### y\n```sh { name=a on=moon }\ntrue\n```\n";
 	struct runbook_problems problems = { 0 };
 	size_t i;
 
@@ -302,7 +313,8 @@ static void document_load_names_file_and_line(void **state)
 
 static void document_requires(void **state)
 {
-	struct runbook *r = parse("---\nrunbook: a\ntitle: Stuck\nrequire: primary, app\n---\n### x\n");
+	struct runbook *r =
+		parse("---\nrunbook: a\ntitle: Stuck\nrequire: primary, app\n---\n### x\n");
 	struct err err;
 
 	(void)state;
@@ -316,12 +328,11 @@ static void document_requires(void **state)
 /* --- the built-in ones ------------------------------------------------------------------------ */
 
 /* Codes of findings, as the console shows them. */
-static const char *const codes[] = { "migration-blocked", "migration-working",
-	"migration-orphaned", "lock-queue", "idle-in-transaction", "pending-migrations",
-	"multiple-heads", "unknown-revision", "version-table-missing", "revision-chain-broken",
-	"invalid-index", "colour-skew", "critical-table-missing", "legacy-sql-pending", "slots-low",
-	"standby", "privileges-hide-rows", "alembic-error-in-log", "long-transaction",
-	"health-failed" };
+static const char *const codes[] = { "migration-blocked", "migration-working", "migration-orphaned",
+	"lock-queue", "idle-in-transaction", "pending-migrations", "multiple-heads",
+	"unknown-revision", "version-table-missing", "revision-chain-broken", "invalid-index",
+	"colour-skew", "critical-table-missing", "legacy-sql-pending", "slots-low", "standby",
+	"privileges-hide-rows", "alembic-error-in-log", "long-transaction", "health-failed" };
 
 static const char *const built_in[] = { "column-exists", "create-migration", "debugging",
 	"invalid-index", "legacy-sql-hotfix", "manual-migration", "migration-failed-in-deploy",
@@ -352,7 +363,8 @@ static void check_built_in(const struct runbook_library *library, const struct r
 		assert_true(is_code(r->when.items[i]));
 	for (i = 0; i < r->n_steps; i++) {
 		for (j = 0; j < r->steps[i].links.n; j++)
-			assert_non_null(runbook_library_find(library, r->steps[i].links.items[j], NULL));
+			assert_non_null(
+				runbook_library_find(library, r->steps[i].links.items[j], NULL));
 		/* Every write says how it is undone, and runs for a bounded time. */
 		if (r->steps[i].language != RUNBOOK_MANUAL && r->steps[i].mode == RUNBOOK_WRITE)
 			assert_true(*r->steps[i].undo);

@@ -70,9 +70,8 @@ static int send_kind(struct runbook_run *run, enum runbook_event_kind kind, cons
 
 static int send_check(struct runbook_run *run, enum runbook_answer answer, const char *text)
 {
-	return send(run,
-		(struct runbook_event){
-			.kind = RUNBOOK_EVENT_CHECK, .answer = answer, .text = text });
+	return send(run, (struct runbook_event){
+				 .kind = RUNBOOK_EVENT_CHECK, .answer = answer, .text = text });
 }
 
 static int send_result(struct runbook_run *run, struct runbook_result result, int64_t now_s)
@@ -168,11 +167,13 @@ static void engine_allows_what_the_table_says(void **state)
 			run->outcomes[index] = possible[i].outcome;
 			if (runbook_run_can(run, (enum runbook_event_kind)kind) !=
 				!!(possible[i].possible & 1u << kind))
-				fail_msg("%s in %s, at %s", runbook_event_name((enum runbook_event_kind)kind),
+				fail_msg("%s in %s, at %s",
+					runbook_event_name((enum runbook_event_kind)kind),
 					runbook_state_name(possible[i].state), possible[i].step);
 			event = (struct runbook_event){ .kind = (enum runbook_event_kind)kind };
 			if (!(possible[i].possible & 1u << kind)) {
-				assert_int_equal(runbook_run_event(run, &event, &effect, &error), -1);
+				assert_int_equal(
+					runbook_run_event(run, &event, &effect, &error), -1);
 				assert_int_equal(error.code, ERR_REFUSED);
 				assert_int_equal(run->state, possible[i].state);
 				assert_int_equal(effect.kind, RUNBOOK_EFFECT_NONE);
@@ -324,8 +325,8 @@ static void engine_never_repeats_an_unknown_write(void **state)
 	(void)state;
 	go_to_running(run);
 	assert_int_equal(send_result(run,
-				 (struct runbook_result){ .ran = RUNBOOK_RAN_UNKNOWN,
-					 .error = "the link was lost" },
+				 (struct runbook_result){
+					 .ran = RUNBOOK_RAN_UNKNOWN, .error = "the link was lost" },
 				 0),
 		0);
 	assert_at(run, "write", RUNBOOK_STATE_UNSETTLED, RUNBOOK_EFFECT_JUDGED);
@@ -347,7 +348,8 @@ static void engine_never_repeats_an_unknown_write(void **state)
 	assert_at(run, "write", RUNBOOK_STATE_JUDGED, RUNBOOK_EFFECT_JUDGED);
 	assert_record("write", RUNBOOK_FAIL);
 	assert_int_equal(send_kind(run, RUNBOOK_EVENT_RETRY, NULL), 0);
-	assert_at(run, "write", RUNBOOK_STATE_PICKING, RUNBOOK_EFFECT_PICK); /* the backend is forgotten */
+	assert_at(run, "write", RUNBOOK_STATE_PICKING,
+		RUNBOOK_EFFECT_PICK); /* the backend is forgotten */
 	assert_string_equal(run->typed, "");
 	runbook_run_free(run);
 	runbook_free(r);
@@ -531,7 +533,7 @@ static const struct {
 	{ "nn", "a", RUNBOOK_STATE_SHOWN },
 	{ "nnd", "c", RUNBOOK_STATE_SHOWN }, /* now b has failed */
 	{ "nndd", "d", RUNBOOK_STATE_SHOWN },
-	{ "s", "b", RUNBOOK_STATE_SHOWN }, /* a skip goes to the next in order */
+	{ "s", "b", RUNBOOK_STATE_SHOWN },    /* a skip goes to the next in order */
 	{ "ss", "", RUNBOOK_STATE_FINISHED }, /* neither condition holds */
 	{ "dd", "d", RUNBOOK_STATE_ESCALATED },
 	{ "ds", "", RUNBOOK_STATE_FINISHED },
@@ -636,7 +638,8 @@ static void engine_refuses_variables_it_does_not_have(void **state)
 	assert_int_equal(runbook_run_set(run, "b.colour", "1", &error), -1);
 	assert_int_equal(runbook_run_set(run, "b.pid", "x", &error), -1);
 	go_to_question(run);
-	assert_int_equal(runbook_run_set(run, "b.pid", "9999", &error), -1); /* it is being confirmed */
+	assert_int_equal(
+		runbook_run_set(run, "b.pid", "9999", &error), -1); /* it is being confirmed */
 	assert_non_null(strstr(run->command.shown, "'8123'"));
 	runbook_run_free(run);
 	runbook_free(r);
@@ -688,14 +691,16 @@ static void engine_restores(void **state)
 	for (i = 0; i < sizeof(restores) / sizeof(restores[0]); i++) {
 		run = new_run(r);
 		pick_backend(run, "8123");
-		records[1] = (struct runbook_record){ restores[i].step, restores[i].outcome, "why" };
-		assert_int_equal(runbook_run_restore(run, records, restores[i].step ? 2 : 0,
-					 &effect, &error),
+		records[1] =
+			(struct runbook_record){ restores[i].step, restores[i].outcome, "why" };
+		assert_int_equal(runbook_run_restore(
+					 run, records, restores[i].step ? 2 : 0, &effect, &error),
 			0);
 		step = runbook_run_step(run);
 		if (strcmp(step ? step->name : "", restores[i].at) ||
 			run->state != restores[i].state)
-			fail_msg("after %s: %s, %s", restores[i].step ? restores[i].step : "nothing",
+			fail_msg("after %s: %s, %s",
+				restores[i].step ? restores[i].step : "nothing",
 				step ? step->name : "the end", runbook_state_name(run->state));
 		assert_null(effect.record.step);
 		assert_int_not_equal(effect.kind, RUNBOOK_EFFECT_RUN);

@@ -15,8 +15,14 @@
 
 #include "support.h"
 
-#define SQL_RESULT(n, v) { .rows = (n), .value = (v), .out = (v) }
-#define SH_RESULT(code, o, e) { .exit = (code), .rows = -1, .out = (o), .err = (e) }
+#define SQL_RESULT(n, v)                                                                           \
+	{                                                                                          \
+		.rows = (n), .value = (v), .out = (v)                                              \
+	}
+#define SH_RESULT(code, o, e)                                                                      \
+	{                                                                                          \
+		.exit = (code), .rows = -1, .out = (o), .err = (e)                                 \
+	}
 
 static const struct {
 	const char *language;
@@ -39,9 +45,8 @@ static const struct {
 	{ "sql", "value", SQL_RESULT(1, NULL), true, "As expected: value ." },
 	{ "sql", "value $rev", SQL_RESULT(1, "a.b"), true, "As expected: value a.b." },
 	{ "sql", "value $rev", SQL_RESULT(1, "aXb"), false, "Expected value a.b, got aXb." },
-	{ "sql", "rows 1",
-		{ .ran = RUNBOOK_RAN_ERROR, .error = "relation \"x\" does not exist" }, false,
-		"It failed: relation \"x\" does not exist." },
+	{ "sql", "rows 1", { .ran = RUNBOOK_RAN_ERROR, .error = "relation \"x\" does not exist" },
+		false, "It failed: relation \"x\" does not exist." },
 	{ "sql", "rows 0", { .ran = RUNBOOK_RAN_UNKNOWN, .error = "the link was lost" }, false,
 		"It is not known what came of it: the link was lost." },
 
@@ -117,10 +122,11 @@ static void expect_patterns_have_limits(void **state)
 	(void)state;
 	for (i = 0; i < 5000; i++)
 		buf_add_char(&text, 'a');
-	assert_int_equal(runbook_pattern_match("^(a+)+$x", buf_str(&text), &err), -1);
+	buf_add_char(&text, 'b');
+	assert_int_equal(runbook_pattern_match("^(a+)+$", buf_str(&text), &err), -1);
 	assert_non_null(strstr(err.text, "took too long"));
 	result.out = buf_str(&text);
-	r = parse_case("sh", "absent ^(a|a)*b");
+	r = parse_case("sh", "absent ^(a|a)*$");
 	assert_false(runbook_expect_check(&r->steps[0], &vars, &result, &sentence));
 	assert_true(clock_monotonic() - began < 20 * CLOCK_NS_PER_S);
 	runbook_free(r);

@@ -18,7 +18,7 @@
 #define VARS                                                                                       \
 	"---\nrunbook: test\ntitle: Test\n"                                                        \
 	"var.b: pick=backend from=locks\nvar.rev: pick=revision\nvar.t: type=text\n"               \
-	"var.tab: pick=table\nvar.i: pick=index\nvar.c: pick=container\nvar.n: type=number\n"       \
+	"var.tab: pick=table\nvar.i: pick=index\nvar.c: pick=container\nvar.n: type=number\n"      \
 	"var.d: type=duration\n---\n"
 
 static struct runbook *parse_sql(const char *sql)
@@ -52,9 +52,10 @@ static struct runbook_vars values(const char *const pairs[][2])
 
 static void resolve_sql_binds_each_variable_once(void **state)
 {
-	struct runbook *r = parse_sql("SELECT $b.pid, '$$', $b.pid -- $t\nWHERE x = $b.backend_start "
-				      "/* $t /* $t */ */ AND y = $rev AND z = $b.xact_start "
-				      "AND a = ANY ($critical_tables)");
+	struct runbook *r =
+		parse_sql("SELECT $b.pid, '$$', $b.pid -- $t\nWHERE x = $b.backend_start "
+			  "/* $t /* $t */ */ AND y = $rev AND z = $b.xact_start "
+			  "AND a = ANY ($critical_tables)");
 	struct runbook_vars vars = values((const char *const[][2]){ { "b.pid", "8123" },
 		{ "b.backend_start", "2025-01-27 10:00:00.123456+00" }, { "b.xact_start", "" },
 		{ "rev", "622dbc22743e" }, { "critical_tables", " users \"x\\ sessions" },
@@ -66,14 +67,16 @@ static void resolve_sql_binds_each_variable_once(void **state)
 	assert_int_equal(runbook_resolve_sql(&r->steps[0], &vars, &c, &err), 0);
 	assert_string_equal(c.text,
 		"SELECT $1::integer, '$$', $1::integer -- $t\nWHERE x = $2::timestamptz "
-		"/* $t /* $t */ */ AND y = $3::text AND z = $4::timestamptz AND a = ANY ($5::text[])");
+		"/* $t /* $t */ */ AND y = $3::text AND z = $4::timestamptz AND a = ANY "
+		"($5::text[])");
 	assert_int_equal(c.n_params, 5);
 	assert_string_equal(c.params[0].value, "8123");
 	assert_string_equal(c.params[0].name, "b.pid");
 	assert_null(c.params[3].value);
 	assert_string_equal(c.params[4].value, "{\"users\",\"\\\"x\\\\\",\"sessions\"}");
-	assert_non_null(strstr(c.shown, "\n-- $1 = '8123'\n-- $2 = '2025-01-27 10:00:00.123456+00'\n"
-					"-- $3 = '622dbc22743e'\n-- $4 = NULL\n"));
+	assert_non_null(
+		strstr(c.shown, "\n-- $1 = '8123'\n-- $2 = '2025-01-27 10:00:00.123456+00'\n"
+				"-- $3 = '622dbc22743e'\n-- $4 = NULL\n"));
 	runbook_command_fini(&c);
 	runbook_vars_fini(&vars);
 	runbook_free(r);
@@ -148,7 +151,8 @@ static const struct {
 	{ "sh { name=x on=host }", "echo \"a$(echo \"$t\")\"", 15, "stands in quotes" },
 	{ "sh { name=x on=host }", "echo \"$(echo $t)\" $t", 15, NULL },
 	{ "sh { name=x on=host }", "awk '{ print $NF, $1 }' x$t", 15, NULL },
-	{ "sh { name=x on=host }", "a=\"${PATH}\"; echo \"${a}\" $? $$ $1 \\$t \"\\$t\" $t", 15, NULL },
+	{ "sh { name=x on=host }", "a=\"${PATH}\"; echo \"${a}\" $? $$ $1 \\$t \"\\$t\" $t", 15,
+		NULL },
 	{ "sh { name=x on=host }", "echo ${a:-$t}", 15, "may hold no quotes, $" },
 	{ "sh { name=x on=host }", "echo `echo $t`", 15, "backquotes" },
 	{ "sh { name=x on=host }", "echo \"`echo $t`\"", 15, "backquotes" },
@@ -179,7 +183,8 @@ static void resolve_knows_where_a_variable_stands(void **state)
 	(void)state;
 	for (i = 0; i < sizeof(places) / sizeof(places[0]); i++) {
 		memset(&problems, 0, sizeof(problems));
-		text = mem_printf(VARS "### x\n```%s\n%s\n```\n", places[i].language, places[i].text);
+		text = mem_printf(
+			VARS "### x\n```%s\n%s\n```\n", places[i].language, places[i].text);
 		r = runbook_parse("x.md", text, strlen(text), &problems);
 		if (!places[i].says && !r)
 			fail_msg("refused: %s: %s", places[i].text, problems.items[0].text);
@@ -234,9 +239,10 @@ static char *resolve_and_run(
 }
 
 static const char *const hostile[] = { "plain", "two words", "'", "''", "'; echo gone; '",
-	"\"; echo gone; \"", "$(echo gone)", "`echo gone`", "$HOME", "${HOME}", "a\nb", "a\necho gone\n",
-	"*", "?", "~", "~root", "#comment", "a;b", "a&b", "a|b", "<x", ">x", "\\", "\\'", "\\\n", "!!",
-	"{a,b}", "[a-z]", "a=b", "if", "done", "in", "esac", "2", "\t", " ", "é ☃", "%s%n", "'\"'\"'", "$$", "(", ")" };
+	"\"; echo gone; \"", "$(echo gone)", "`echo gone`", "$HOME", "${HOME}", "a\nb",
+	"a\necho gone\n", "*", "?", "~", "~root", "#comment", "a;b", "a&b", "a|b", "<x", ">x", "\\",
+	"\\'", "\\\n", "!!", "{a,b}", "[a-z]", "a=b", "if", "done", "in", "esac", "2", "\t", " ",
+	"é ☃", "%s%n", "'\"'\"'", "$$", "(", ")" };
 
 /* In every place of a command line where a variable may stand, the value arrives as one word. */
 static void resolve_shell_makes_one_word_of_anything(void **state)
@@ -291,18 +297,18 @@ static void resolve_shell_keeps_words_apart(void **state)
 
 static void resolve_shell_finds_alembic_as_a_command(void **state)
 {
-	struct runbook *r = parse_sh("app", "alembic history | grep alembic\n"
-					    "A=\"x y\" alembic current && (alembic heads)\n"
-					    "if alembic check; then echo \"$(alembic heads)\" alembic; fi\n"
-					    "my-alembic alembic.ini 'alembic' alembic-x; alembic");
+	struct runbook *r =
+		parse_sh("app", "alembic history | grep alembic\n"
+				"A=\"x y\" alembic current && (alembic heads)\n"
+				"if alembic check; then echo \"$(alembic heads)\" alembic; fi\n"
+				"my-alembic alembic.ini 'alembic' alembic-x; alembic");
 	struct runbook_vars vars =
 		values((const char *const[][2]){ { "alembic", "uv run alembic" }, { NULL, NULL } });
 	struct runbook_command c;
 
 	(void)state;
 #define A "'uv' 'run' 'alembic'"
-	assert_int_equal(
-		runbook_resolve_shell(&r->steps[0], &vars, quote_word, NULL, &c, NULL), 0);
+	assert_int_equal(runbook_resolve_shell(&r->steps[0], &vars, quote_word, NULL, &c, NULL), 0);
 	assert_string_equal(c.text, A " history | grep alembic\n"
 				      "A=\"x y\" " A " current && (" A " heads)\n"
 				      "if " A " check; then echo \"$(" A " heads)\" alembic; fi\n"
@@ -311,8 +317,7 @@ static void resolve_shell_finds_alembic_as_a_command(void **state)
 	runbook_free(r);
 	/* On the host it is a word like any other. */
 	r = parse_sh("host", "alembic current");
-	assert_int_equal(
-		runbook_resolve_shell(&r->steps[0], &vars, quote_word, NULL, &c, NULL), 0);
+	assert_int_equal(runbook_resolve_shell(&r->steps[0], &vars, quote_word, NULL, &c, NULL), 0);
 	assert_string_equal(c.text, "alembic current");
 	runbook_command_fini(&c);
 	runbook_vars_fini(&vars);
@@ -399,8 +404,8 @@ static void resolve_refuses_what_is_not_set_or_wrong(void **state)
 	(void)state;
 	assert_int_equal(
 		runbook_resolve_shell(&r->steps[0], &vars, quote_word, NULL, &c, &err), -1);
-	assert_string_equal(err.text,
-		"$b.pid must be a process id (1 to 2147483647), not \"1; reboot\"");
+	assert_string_equal(
+		err.text, "$b.pid must be a process id (1 to 2147483647), not \"1; reboot\"");
 	assert_null(c.text);
 	runbook_vars_set(&vars, "b.pid", "1");
 	assert_int_equal(
@@ -410,8 +415,8 @@ static void resolve_refuses_what_is_not_set_or_wrong(void **state)
 	runbook_vars_set(&vars, "compose_service", NULL);
 	assert_int_equal(
 		runbook_resolve_shell(&r->steps[0], &vars, quote_word, NULL, &c, &err), -1);
-	assert_string_equal(
-		err.text, "$compose_service is not known here: set compose_service in the configuration");
+	assert_string_equal(err.text,
+		"$compose_service is not known here: set compose_service in the configuration");
 	runbook_vars_set(&vars, "b.pid", NULL);
 	runbook_unset(&r->steps[0], &vars, &names);
 	assert_int_equal(names.n, 2);
