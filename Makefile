@@ -142,10 +142,12 @@ memcheck: $(UNIT_BIN) $(PTY_BIN) $(BUILD)/pgoncall ## every test under valgrind
 # --- installing --------------------------------------------------------------------------------
 .PHONY: install
 install: all ## install under DESTDIR and PREFIX
-	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(DATADIR)/themes
+	install -d $(DESTDIR)$(BINDIR) $(DESTDIR)$(MANDIR)/man1 $(DESTDIR)$(DATADIR)/themes \
+		$(DESTDIR)$(DATADIR)/runbooks
 	install -m 755 $(BUILD)/pgoncall $(DESTDIR)$(BINDIR)/pgoncall
 	install -m 644 man/pgoncall.1 $(DESTDIR)$(MANDIR)/man1/pgoncall.1
 	install -m 644 themes/*.theme $(DESTDIR)$(DATADIR)/themes/
+	install -m 644 runbooks/*.md $(DESTDIR)$(DATADIR)/runbooks/
 
 .PHONY: uninstall
 uninstall: ## remove what install put there

@@ -25,6 +25,7 @@ enum app_question {
 	APP_ASK_WRITE_FILE,
 	APP_ASK_TARGET,
 	APP_ASK_CONNECTING,
+	APP_ASK_RUNBOOK,
 };
 
 /* Acts on sessions, one after another: the one that is asked about or runs, and those to come. */
@@ -117,6 +118,11 @@ bool app_is_armed(const struct app *app);
 /* The journal of this console's incident, opened on first use. */
 int app_journal(struct app *app, struct journal **journal, struct err *err);
 int app_note(struct app *app, const char *text, struct err *err);
+
+/* console_runbooks.c */
+/* Opens a runbook to read; "" offers the list. */
+void app_runbook(struct app *app, const char *name);
+void app_runbook_picked(struct app *app, size_t index);
 
 /* console_commands.c: the ":" line. */
 void app_command(struct app *app, const char *line);

@@ -19,6 +19,7 @@ static int do_logs(struct app *app, const char *args, struct err *err);
 static int do_note(struct app *app, const char *args, struct err *err);
 static int do_quit(struct app *app, const char *args, struct err *err);
 static int do_report(struct app *app, const char *args, struct err *err);
+static int do_runbook(struct app *app, const char *args, struct err *err);
 static int do_set(struct app *app, const char *args, struct err *err);
 static int do_target(struct app *app, const char *args, struct err *err);
 static int do_theme(struct app *app, const char *args, struct err *err);
@@ -43,6 +44,7 @@ static const struct {
 	{ "note", "TEXT", "write a note to the journal", do_note, NULL },
 	{ "quit", "", "leave", do_quit, NULL },
 	{ "report", "FILE", "write the incident's timeline as Markdown", do_report, NULL },
+	{ "runbook", "NAME", "read a runbook", do_runbook, NULL },
 	{ "set", "refresh=2s", "change a setting of [ui] for this run", do_set, NULL },
 	{ "target", "NAME", "connect to another target", do_target, complete_targets },
 	{ "theme", "NAME", "change the colours", do_theme, complete_themes },
@@ -149,6 +151,13 @@ static int do_report(struct app *app, const char *args, struct err *err)
 	journal_log_fini(&log);
 	buf_fini(&text);
 	return rc;
+}
+
+static int do_runbook(struct app *app, const char *args, struct err *err)
+{
+	(void)err;
+	app_runbook(app, args);
+	return 0;
 }
 
 static int do_set(struct app *app, const char *args, struct err *err)

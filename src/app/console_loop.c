@@ -206,6 +206,8 @@ static void on_picked(struct app *app, const struct console_intent *intent)
 {
 	const struct config_section *section;
 
+	if (intent->id == APP_ASK_RUNBOOK)
+		app_runbook_picked(app, intent->index);
 	if (intent->id != APP_ASK_TARGET || intent->index >= app->config.n_targets)
 		return;
 	section = &app->config.targets[intent->index];
@@ -243,6 +245,14 @@ static void on_target(struct app *app, const struct console_intent *intent)
 	app_pick_target(app);
 }
 
+static void on_runbook(struct app *app, const struct console_intent *intent)
+{
+	char *name = mem_strdup(intent->text ? intent->text : "");
+
+	app_runbook(app, name);
+	free(name);
+}
+
 static void on_log_next(struct app *app, const struct console_intent *intent)
 {
 	size_t n;
@@ -271,6 +281,8 @@ static void (*const intents[])(struct app *app, const struct console_intent *int
 	[INTENT_WRITE] = on_write,
 	[INTENT_THEME] = on_theme,
 	[INTENT_TARGET] = on_target,
+	[INTENT_RUNBOOKS] = on_runbook,
+	[INTENT_OPEN_RUNBOOK] = on_runbook,
 	[INTENT_LOG_NEXT] = on_log_next,
 	[INTENT_LOG_PREVIOUS] = on_log_next,
 };

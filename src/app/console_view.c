@@ -63,7 +63,7 @@ static const char *const step_remedies[TARGET_STEP_COUNT] = {
 	[TARGET_STEP_HOSTKEY] = "Compare the fingerprint with the host's own before changing known_hosts.",
 	[TARGET_STEP_AUTH] = "Load the key with ssh-add, or set IdentityFile in ssh's configuration.",
 	[TARGET_STEP_ADDRESS] = "Check db_container and runtime_command: does the SSH user see it with 'docker ps'?",
-	[TARGET_STEP_DATABASE] = "Check db_name, db_user and the passfile; R tries again.",
+	[TARGET_STEP_DATABASE] = "Check that the server runs and has a free slot, db_name, db_user and the passfile; R tries again.",
 	[TARGET_STEP_VERSION] = "Check version_table, and that the role may read it.",
 };
 
@@ -114,13 +114,17 @@ static void view_on_state(void *arg)
 	};
 	struct app *app = arg;
 	enum target_state state;
+	enum console_link link;
 
 	if (!app->target)
 		return;
 	state = target_get_state(app->target);
 	if (state == TARGET_LOST)
 		app_disarm(app, "the link was lost");
-	console_set_link(app->console, links[state], target_state_since(app->target),
+	/* Between two tries before the first picture nothing is being connected. */
+	link = state == TARGET_CONNECTING && target_retry_at(app->target) ? CONSOLE_LOST
+									  : links[state];
+	console_set_link(app->console, link, target_state_since(app->target),
 		target_retry_at(app->target));
 	view_show_checklist(app);
 	app_show_facts(app);

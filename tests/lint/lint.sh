@@ -83,5 +83,6 @@ step "manual pages" manuals
 step "shell scripts" scripts
 step "sizes" sizes
 step "keys in the manual" keys_in_manual
+step "runbooks" "$BUILD/pgoncall" runbook lint runbooks/[a-z]*.md
 step "install and uninstall" installs
 exit $bad

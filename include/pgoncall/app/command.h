@@ -60,6 +60,7 @@ extern const struct command command_history;
 extern const struct command command_journal;
 extern const struct command command_locks;
 extern const struct command command_pending;
+extern const struct command command_runbook;
 
 /* The whole program: parses, dispatches, returns the exit status. */
 int command_main(int argc, char **argv);
