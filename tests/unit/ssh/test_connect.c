@@ -375,7 +375,7 @@ static void connect_can_be_given_up(void **state)
 			WAIT_FOR(&client, client.steps == 1);
 		start = clock_monotonic();
 		client.transport->ops->close(client.transport);
-		assert_true(clock_monotonic() - start < 50 * CLOCK_NS_PER_MS);
+		assert_true(clock_monotonic() - start < 500 * CLOCK_NS_PER_MS);
 		ssh_thread_free(client.thread);
 		loop_free(client.loop);
 		assert_true(clock_monotonic() - start < 2 * CLOCK_NS_PER_S);
