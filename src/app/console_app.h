@@ -65,6 +65,8 @@ struct app {
 	struct findings findings;
 	size_t log_shown;             /* index of the log in pane 3 */
 	bool paused;
+	bool told_first;              /* what there was to say with the first picture */
+	int64_t opened_at;            /* monotonic: when the target was opened */
 	int64_t refresh_ns;
 	char *to_write;               /* text of a pane that waits for a file name */
 

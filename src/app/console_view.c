@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include <pgoncall/app/keys.h>
+#include <pgoncall/base/clock.h>
 #include <pgoncall/base/mem.h>
 
 enum confirm_environment app_confirm_environment(const struct app *app)
@@ -105,6 +106,43 @@ static void view_compute_findings(struct app *app)
 	console_set_findings(app->console, &app->findings);
 }
 
+/* Writes of an earlier run whose result nobody knows are said at once. */
+static bool view_tell_pending(struct app *app)
+{
+	struct journal_pending_list list;
+	struct buf directory = BUF_INIT;
+	bool told = false;
+
+	if (journal_directory(&directory, NULL) == 0 &&
+		journal_pending_load(buf_str(&directory), app->section->name, &list, NULL) == 0) {
+		told = list.n > 0;
+		if (told)
+			app_message(app, CONSOLE_WARNING,
+				"%zu write%s of an earlier run %s no known result; see: pgoncall journal list",
+				list.n, list.n > 1 ? "s" : "", list.n > 1 ? "have" : "has");
+		journal_pending_fini(&list);
+	}
+	buf_fini(&directory);
+	return told;
+}
+
+/* With the first picture the checklist goes; what it said that matters on is said once more. */
+static void view_tell_first(struct app *app)
+{
+	const char *detail = target_progress(app->target)[TARGET_STEP_CONFIG].detail;
+	double seconds = (double)(clock_monotonic() - app->opened_at) / 1e9;
+
+	if (app->told_first || target_get_state(app->target) != TARGET_UP)
+		return;
+	app->told_first = true;
+	if (view_tell_pending(app))
+		return;
+	if (str_starts(detail, "system's ssh:"))
+		app_message(app, CONSOLE_INFO, "%s (first picture after %.2f s)", detail, seconds);
+	else
+		app_message(app, CONSOLE_INFO, "first picture after %.2f s", seconds);
+}
+
 static void view_on_state(void *arg)
 {
 	static const enum console_link links[] = {
@@ -127,6 +165,7 @@ static void view_on_state(void *arg)
 	console_set_link(app->console, link, target_state_since(app->target),
 		target_retry_at(app->target));
 	view_show_checklist(app);
+	view_tell_first(app);
 	app_show_facts(app);
 }
 
@@ -246,23 +285,6 @@ static void view_new_console(struct app *app)
 	free(history);
 }
 
-/* Writes of an earlier run whose result nobody knows are said at once. */
-static void view_tell_pending(struct app *app)
-{
-	struct journal_pending_list list;
-	struct buf directory = BUF_INIT;
-
-	if (journal_directory(&directory, NULL) == 0 &&
-		journal_pending_load(buf_str(&directory), app->section->name, &list, NULL) == 0) {
-		if (list.n)
-			app_message(app, CONSOLE_WARNING,
-				"%zu write%s of an earlier run %s no known result; see: pgoncall journal list",
-				list.n, list.n > 1 ? "s" : "", list.n > 1 ? "have" : "has");
-		journal_pending_fini(&list);
-	}
-	buf_fini(&directory);
-}
-
 void app_open_target(struct app *app, const struct config_section *section)
 {
 	struct target_events events = { view_on_state, view_on_error, view_on_snapshot,
@@ -278,7 +300,8 @@ void app_open_target(struct app *app, const struct config_section *section)
 	app_close_target(app);
 	app->section = section;
 	app->log_shown = 0;
-	app->paused = false;
+	app->paused = app->told_first = false;
+	app->opened_at = clock_monotonic();
 	view_new_console(app);
 	name = mem_printf("%s@%s", config_get(section, CONFIG_DB_NAME), section->name);
 	app->gate = gate_new(app_policy_environment(app), name);
@@ -286,7 +309,6 @@ void app_open_target(struct app *app, const struct config_section *section)
 	app->target = target_open(app->loop, &options, &events);
 	app_show_log(app);
 	view_on_state(app);
-	view_tell_pending(app);
 	app_dirty(app);
 }
 

@@ -12,7 +12,7 @@
 #include <pgoncall/base/mem.h>
 #include <pgoncall/db/conn.h>
 #include <pgoncall/host/local.h>
-#include <pgoncall/ssh/libssh2_transport.h>
+#include <pgoncall/ssh/auto_transport.h>
 #include <pgoncall/ssh/thread.h>
 
 #define BACKOFF_FIRST_MS 500
@@ -113,12 +113,15 @@ static void link_on_step(void *arg, enum transport_step step, const char *detail
 {
 	struct target_link *link = arg;
 	struct target *target = link->target;
+	int next;
 
 	if (!link_is_main(link))
 		return;
 	target_set_step(target, (enum target_step)step, TARGET_STEP_DONE, detail);
-	if (step + 1 < TRANSPORT_STEP_COUNT)
-		target_set_step(target, (enum target_step)(step + 1), TARGET_STEP_RUNNING, "");
+	/* The steps begin anew when another way to the host is taken. */
+	for (next = step + 1; next < TRANSPORT_STEP_COUNT; next++)
+		target_set_step(target, (enum target_step)next,
+			next == (int)step + 1 ? TARGET_STEP_RUNNING : TARGET_STEP_WAITING, "");
 	target_changed(target);
 }
 
@@ -202,6 +205,15 @@ static void link_on_down(void *arg, const struct err *why)
 	target_fail(target, &err, link->again != NULL);
 }
 
+static enum ssh_transport_kind link_kind(const struct target *target)
+{
+	const char *name = config_get(target->section, CONFIG_TRANSPORT);
+
+	return str_equal(name, "libssh2")   ? SSH_TRANSPORT_LIBSSH2
+		: str_equal(name, "openssh") ? SSH_TRANSPORT_OPENSSH
+					     : SSH_TRANSPORT_AUTO;
+}
+
 static void link_connect(struct target_link *link)
 {
 	struct target *target = link->target;
@@ -220,7 +232,7 @@ static void link_connect(struct target_link *link)
 	}
 	link->transport = target->local
 		? local_transport_open(target->loop, &events)
-		: ssh_transport_open(target->thread, target->loop, &options, &events);
+		: ssh_auto_open(link_kind(target), target->thread, target->loop, &options, &events);
 	target_changed(target);
 }
 

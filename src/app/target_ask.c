@@ -9,7 +9,7 @@
 #include <string.h>
 
 #include <pgoncall/base/mem.h>
-#include <pgoncall/ssh/libssh2_transport.h>
+#include <pgoncall/ssh/auto_transport.h>
 
 static const char *const ask_titles[] = {
 	[SSH_ASK_HOSTKEY] = "Unknown host key",
@@ -72,11 +72,11 @@ void target_on_ssh_question(
 
 	if (known && known->tried != transport) {
 		known->tried = transport;
-		ssh_transport_answer(transport, known->answer);
+		ssh_auto_answer(transport, known->answer);
 		return;
 	}
 	if (!target->events.on_ask || target->asking.asker != TARGET_ASKER_NONE) {
-		ssh_transport_answer(transport, NULL);
+		ssh_auto_answer(transport, NULL);
 		return;
 	}
 	target->asking.asker = TARGET_ASKER_SSH;
@@ -111,7 +111,7 @@ void target_answer(struct target *target, const char *answer)
 	if (asker == TARGET_ASKER_SSH) {
 		if (answer && asking->prompt)
 			ask_remember(asking, answer);
-		ssh_transport_answer(asking->transport, answer);
+		ssh_auto_answer(asking->transport, answer);
 	} else if (asker == TARGET_ASKER_DATABASE && answer) {
 		asking->db_password = mem_strdup(answer);
 	}

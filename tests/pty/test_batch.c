@@ -474,6 +474,34 @@ static void wrong_usage_is_told_in_one_sentence(void **state)
 	}
 }
 
+/* Both ways to the host, and the jump host, give the same answer. */
+static void locks_come_by_every_transport(void **state)
+{
+	static const char *const kinds[] = { "auto", "libssh2", "openssh" };
+	static const char *const targets[] = { "prod", "staging" };
+	struct fixture *f = *state;
+	size_t i, k;
+
+	for (i = 0; i < N_ITEMS(kinds); i++) {
+		char line[64];
+		char *config;
+
+		snprintf(line, sizeof(line), "db_name = boardofone\ntransport = %s", kinds[i]);
+		config = fixture_vary(f, "RANGE_CONFIG", "transport.conf", "db_name", line);
+		for (k = 0; k < N_ITEMS(targets); k++) {
+			const char *arguments[] = { "-c", config, "locks", targets[k], NULL };
+			struct run_result result;
+
+			fixture_run(f, arguments, &result);
+			if (result.status != 0 || !strstr(result.out.data, "no session waits"))
+				fail_msg("%s to %s: exit %d: %s", kinds[i], targets[k],
+					result.status, buf_str(&result.err));
+			run_result_fini(&result);
+		}
+		free(config);
+	}
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -482,6 +510,7 @@ int main(void)
 		TEST(json_history_tells_the_timeline),
 		TEST(json_locks_tells_the_blocking_tree),
 		TEST(json_check_gives_a_verdict),
+		TEST(locks_come_by_every_transport),
 		TEST(wrong_input_is_told_in_one_sentence),
 		TEST(wrong_input_leaves_the_terminal_alone),
 		TEST(wrong_configuration_keeps_the_console_off_the_screen),
