@@ -346,11 +346,11 @@ const struct config_section *config_find(
 	struct buf names = BUF_INIT;
 	size_t i;
 
-	for (i = 0; i < config->n_targets; i++) {
+	for (i = 0; i < config->n_targets; i++)
 		if (str_equal(config->targets[i].name, name))
 			return &config->targets[i];
+	for (i = 0; i < config->n_targets; i++)
 		buf_printf(&names, "%s%s", i ? ", " : "", config->targets[i].name);
-	}
 	err_set(err, ERR_CONFIG, "no target or command is named '%s'; the targets of %s are: %s", name,
 		config->path, buf_str(&names));
 	buf_fini(&names);

@@ -84,6 +84,24 @@ static void config_reads_values_and_defaults(void **state)
 	unlink(path);
 }
 
+/* Every target is found, and leaves nothing allocated behind (under a sanitizer). */
+static void config_finds_targets_by_name(void **state)
+{
+	struct config config;
+	struct err err;
+	char text[1024];
+
+	(void)state;
+	snprintf(text, sizeof(text), "%s[target second]\n%s", minimal, strchr(minimal, '\n') + 1);
+	assert_int_equal(config_load(&config, write_config(text), &err), 0);
+	assert_ptr_equal(config_find(&config, "prod", &err), &config.targets[0]);
+	assert_ptr_equal(config_find(&config, "second", &err), &config.targets[1]);
+	assert_null(config_find(&config, "third", &err));
+	assert_non_null(strstr(err.text, "are: prod, second"));
+	config_fini(&config);
+	unlink(path);
+}
+
 static void config_names_the_line_of_a_problem(void **state)
 {
 	char text[1024];
@@ -173,6 +191,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(config_reads_values_and_defaults),
+		cmocka_unit_test(config_finds_targets_by_name),
 		cmocka_unit_test(config_names_the_line_of_a_problem),
 		cmocka_unit_test(config_asks_for_required_settings),
 		cmocka_unit_test(config_refuses_a_line_too_long_and_takes_it_continued),
