@@ -101,6 +101,7 @@ unit: $(UNIT_BIN) ## build and run the unit tests
 	@tests/run.sh $(UNIT_BIN)
 
 -include tests/pty/tests.mk
+-include tests/bench/bench.mk
 
 # --- the range, the demo, the whole check ------------------------------------------------------
 .PHONY: deps

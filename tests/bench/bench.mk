@@ -1,0 +1,15 @@
+# The benchmarks: programs that measure our side and OpenSSH's in turns, run by bench.sh on a range.
+
+BENCH_BIN := $(BUILD)/bench/tunnel $(BUILD)/bench/startup
+BENCH_LIBS := $(call layer_libs,ssh loop base)
+
+$(BENCH_BIN): $(BUILD)/bench/%: tests/bench/%.c tests/bench/samples.c tests/bench/samples.h $(BENCH_LIBS)
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  BENCH $@")
+	$(Q)$(CC) $(OURS) $(CFLAGS) $(HARDEN) $(PKG_INC) -o $@ $(filter %.c %.a,$^) \
+		$(call layer_pkgs,ssh loop base db) -lpthread
+
+.PHONY: bench
+bench: deps ## compare tunnel and start with OpenSSH's, side by side
+	@$(MAKE) --no-print-directory all $(BENCH_BIN)
+	@BUILD=$(BUILD) tests/bench/bench.sh

@@ -1,0 +1,91 @@
+#!/bin/sh
+# Speed as ratios to OpenSSH, measured in turns on one range: the throughput and the round trip of
+# the tunnel against `ssh -L`, and the time to an answer against the one-line command that it
+# replaces. Prints a line per comparison; exits 1 if a limit is missed.
+set -eu
+cd "$(dirname "$0")/../.."
+build=${BUILD:-build}
+rounds=${BENCH_ROUNDS:-15}
+missed=0
+RANGE_QUIET=1
+export RANGE_QUIET
+
+sudo=
+[ "$(id -u)" -eq 0 ] || sudo="sudo -E"
+
+tmp=$(mktemp -d)
+range=
+forward=
+# shellcheck disable=SC2086,SC2317 # sudo and its option are two words; called by the trap
+cleanup() {
+    [ -z "$forward" ] || ssh -F "$SSH_CONFIG" -S "$tmp/ssh" -O exit server >/dev/null 2>&1 || :
+    [ -z "$range" ] || $sudo tests/range/down "$range" || :
+    rm -rf "$tmp"
+}
+trap cleanup EXIT
+trap 'exit 1' INT TERM HUP
+
+# WHAT UNIT OURS THEIRS (at-least|at-most) LIMIT
+row() {
+    verdict=$(awk -v ours="$3" -v theirs="$4" -v sense="$5" -v limit="$6" 'BEGIN {
+        ratio = theirs > 0 ? ours / theirs : 0
+        ok = ratio > 0 && (sense == "at-least" ? ratio >= limit : ratio <= limit)
+        printf "%6.2f  %-8s %4.2f  %s", ratio, sense, limit, ok ? "ok" : "MISSED"
+    }')
+    printf '%-42s %9s %9s %-4s  %s\n' "$1" "$3" "$4" "$2" "$verdict"
+    case $verdict in *MISSED) missed=1 ;; esac
+}
+
+# NAME FILE: the numbers of one line of a program's output.
+numbers() {
+    sed -n "s/^$1 //p" "$2"
+}
+
+compare_tunnels() {
+    # An address of its own: others may use the port on 127.0.0.1.
+    their_host=127.77.$(($$ / 250 % 250)).$(($$ % 250 + 1))
+    # Returns once it listens.
+    ssh -F "$SSH_CONFIG" -f -N -M -S "$tmp/ssh" -o ExitOnForwardFailure=yes \
+        -L "$their_host:$DB_PORT:$DB_ADDR:$DB_PORT" server
+    forward=yes
+    timeout 300 "$build/bench/tunnel" "$SSH_CONFIG" server "$DB_ADDR" "$DB_PORT" "$DB_NAME" \
+        "$DB_USER" "$their_host" "$DB_PORT" >"$tmp/tunnel"
+    # shellcheck disable=SC2046 # two numbers
+    row "tunnel, 200 MB result (ssh -L)" MB/s $(numbers throughput "$tmp/tunnel") at-least 0.8
+    # shellcheck disable=SC2046
+    row "tunnel, SELECT 1 (ssh -L)" ms $(numbers roundtrip "$tmp/tunnel") at-most 1.2
+}
+
+# The question somebody would type by hand at 03:00: who waits, and for whom.
+by_hand="SELECT pid, pg_blocking_pids(pid), wait_event_type, state, xact_start, query
+FROM pg_stat_activity WHERE cardinality(pg_blocking_pids(pid)) > 0"
+
+# WHAT
+compare_startup() {
+    if [ "$RANGE_FORM" = docker ]; then
+        psql="$RUNTIME_COMMAND exec $DB_CONTAINER psql -U $DB_USER -d $DB_NAME"
+    else
+        psql="$PG_BIN/psql -h $DB_ADDR -p $DB_PORT -U $DB_USER -d $DB_NAME"
+    fi
+    timeout 300 "$build/bench/startup" "$rounds" "$build/pgoncall" -c "$RANGE_CONFIG" locks prod \
+        -- ssh -F "$SSH_CONFIG" server "$psql -c \"$by_hand\"" >"$tmp/startup"
+    # shellcheck disable=SC2046
+    row "$1" ms $(numbers startup "$tmp/startup") at-most 1
+}
+
+# shellcheck disable=SC2086
+range=$($sudo tests/range/up --owner $$)
+# shellcheck source=/dev/null # written by up
+. "$range/env"
+# The operator's own settings stay out of it.
+unset PGHOST PGPORT PGOPTIONS PGSSLMODE PGSERVICE PGAPPNAME
+export PGPASSFILE
+
+printf '%-42s %9s %9s %-4s  %6s  %s\n' "what (against)" ours theirs "" ratio limit
+compare_tunnels
+compare_startup "start, pgoncall locks (ssh ... psql)"
+# shellcheck disable=SC2086
+$sudo tests/range/incident "$range" stuck-migration >/dev/null
+compare_startup "  the same while a migration is stuck"
+printf '%-42s %9s %9s MB\n' "memory of pgoncall locks, at most" "$(numbers memory "$tmp/startup")" "-"
+exit "$missed"
