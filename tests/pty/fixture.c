@@ -16,6 +16,7 @@
 #include <pgoncall/base/mem.h>
 #include <pgoncall/base/str.h>
 
+#include "escapes.h"
 #include "sandbox.h"
 
 /* --- setting up ------------------------------------------------------------------------------- */
@@ -112,6 +113,14 @@ struct pty *fixture_console(struct fixture *f, int rows, int cols)
 	const char *const arguments[] = { "-c", range_config(f->range), "prod", NULL };
 
 	return fixture_open(f, rows, cols, arguments);
+}
+
+void fixture_quit(struct pty *p)
+{
+	pty_key(p, "q");
+	assert_int_equal(pty_wait_exit(p, PTY_WAIT_MS), 0);
+	pty_assert_restored(p);
+	pty_assert_no_foreign(p, ESCAPES_NONE);
 }
 
 void fixture_run(struct fixture *f, const char *const *arguments, struct run_result *result)

@@ -32,6 +32,8 @@ void fixture_check(int ret, const struct err *err);
 struct pty *fixture_open(struct fixture *f, int rows, int cols, const char *const *arguments);
 /* "pgoncall -c CONFIG prod" on a terminal, of the range's own configuration. */
 struct pty *fixture_console(struct fixture *f, int rows, int cols);
+/* Leaves the console by "q": status 0, the terminal as it was, no foreign escape sequence written. */
+void fixture_quit(struct pty *p);
 /* "pgoncall ARGUMENT…" in pipes. The result is for run_result_fini. */
 void fixture_run(struct fixture *f, const char *const *arguments, struct run_result *result);
 

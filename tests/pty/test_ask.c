@@ -14,7 +14,6 @@
 
 #include <pgoncall/base/buf.h>
 
-#include "escapes.h"
 #include "fixture.h"
 #include "texts.h"
 
@@ -33,14 +32,6 @@ static char *read_password(struct fixture *f)
 	colon = strrchr(line, ':');
 	assert_non_null(colon);
 	return strdup(colon + 1);
-}
-
-static void quit(struct pty *p)
-{
-	pty_key(p, "q");
-	assert_int_equal(pty_wait_exit(p, PTY_WAIT_MS), 0);
-	pty_assert_restored(p);
-	pty_assert_no_foreign(p, ESCAPES_NONE);
 }
 
 static void expect_not_shown(struct pty *p, const char *secret)
@@ -74,7 +65,7 @@ static void ask_takes_passphrase_and_password(void **state)
 	pty_wait_text(p, "pg 15", LIVE_MS);
 	expect_not_shown(p, passphrase);
 	expect_not_shown(p, password);
-	quit(p);
+	fixture_quit(p);
 	free(password);
 	free(config);
 	free(half);
@@ -130,11 +121,11 @@ static void ask_accepts_a_host_key_on_yes(void **state)
 	pty_wait_text(p, "SHA256:", LIVE_MS);
 	pty_type(p, "yes\r");
 	pty_wait_text(p, texts.current, LIVE_MS);
-	quit(p);
+	fixture_quit(p);
 	/* It is known from now on. */
 	p = fixture_open(f, 30, 100, arguments);
 	pty_wait_text(p, texts.current, LIVE_MS);
-	quit(p);
+	fixture_quit(p);
 	free(config);
 }
 
@@ -149,7 +140,7 @@ static void ask_declines_an_unknown_host_key(void **state)
 	pty_key(p, "Enter");
 	pty_wait_text(p, "host key.*\\n?.*(unknown|not known|declined|refused)", LIVE_MS);
 	pty_assert_alive(p);
-	quit(p);
+	fixture_quit(p);
 	free(config);
 }
 

@@ -19,7 +19,6 @@
 #include <pgoncall/base/str.h>
 
 #include "care.h"
-#include "escapes.h"
 #include "sandbox.h"
 #include "texts.h"
 
@@ -50,14 +49,6 @@ static struct pty *start(struct fixture *f)
 	pty_wait_text(p, texts.current, LIVE_MS);
 	pty_wait_text(p, texts.link_up, PTY_WAIT_MS);
 	return p;
-}
-
-static void quit(struct pty *p)
-{
-	pty_key(p, "q");
-	assert_int_equal(pty_wait_exit(p, PTY_WAIT_MS), 0);
-	pty_assert_restored(p);
-	pty_assert_no_foreign(p, ESCAPES_NONE);
 }
 
 static void arm(struct pty *p)
@@ -131,7 +122,7 @@ static void care_outlives_a_server_that_stops_and_starts(void **state)
 	pty_wait_gone(p, texts.lost, LIVE_MS);
 	pty_wait_text(p, texts.read_only, PTY_WAIT_MS);
 	assert_true(pty_has(p, texts.current));
-	quit(p);
+	fixture_quit(p);
 }
 
 /* The server's time as SQL; to be freed. */
@@ -157,7 +148,7 @@ static void expect_back(struct fixture *f, struct pty *p, char *since_take)
 	pty_wait_text(p, texts.read_only, LIVE_MS);
 	assert_true(pty_has(p, texts.current));
 	arm(p); /* acting is possible again, too */
-	quit(p);
+	fixture_quit(p);
 	free(sql);
 	free(since_take);
 }
@@ -230,7 +221,7 @@ static void care_acts_on_a_full_server(void **state)
 	wait_for_pid(p, texts.ended, pid, LIVE_MS);
 	expect_there(f, pid, false);
 	pty_wait_text(p, texts.migrated, LIVE_MS);
-	quit(p);
+	fixture_quit(p);
 }
 
 static void care_says_that_no_slot_is_free(void **state)
@@ -247,7 +238,7 @@ static void care_says_that_no_slot_is_free(void **state)
 	care_release_sessions(care);
 	pty_wait_text(p, texts.current, LIVE_MS);
 	pty_wait_text(p, texts.read_only, LIVE_MS);
-	quit(p);
+	fixture_quit(p);
 }
 
 /* --- the cable is out ------------------------------------------------------------------------- */
@@ -339,7 +330,7 @@ static void care_outlives_a_pulled_cable(void **state)
 	pty_wait_text(p, texts.link_up, LIVE_MS);
 	pty_wait_text(p, texts.read_only, PTY_WAIT_MS);
 	assert_true(pty_has(p, texts.current));
-	quit(p);
+	fixture_quit(p);
 }
 
 /* --- the result of an act is lost ------------------------------------------------------------- */
@@ -411,7 +402,7 @@ static void care_looks_after_an_act_without_result(void **state)
 	fixture_check(range_ssh_resume(f->range, &err), &err);
 	wait_for_pid(p, "connected again and looked: pid %d .*is gone", pid, LIVE_MS);
 	pty_wait_text(p, texts.read_only, PTY_WAIT_MS);
-	quit(p);
+	fixture_quit(p);
 	assert_int_equal(terminates_logged(f), before + 1);
 	expect_unknown_once(f, "is gone");
 }
@@ -440,7 +431,7 @@ static void care_repeats_no_act(void **state)
 	pty_wait_text(p, texts.link_up, LIVE_MS);
 	pty_wait_text(p, texts.read_only, PTY_WAIT_MS);
 	expect_there(f, pid, true);
-	quit(p);
+	fixture_quit(p);
 	expect_there(f, pid, true);
 	assert_int_equal(terminates_logged(f), before);
 	expect_unknown_once(f, "is still there");
@@ -489,7 +480,7 @@ static void care_refuses_to_act_on_a_standby(void **state)
 	pty_wait_text(p, "is a standby: sessions are ended on the primary", PTY_WAIT_MS);
 	assert_false(pty_has(p, texts.dialog));
 	assert_true(pty_has(p, " reporting "));
-	quit(p);
+	fixture_quit(p);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, care_setup, care_teardown)

@@ -11,7 +11,6 @@
 
 #include <cmocka.h>
 
-#include "escapes.h"
 #include "fixture.h"
 #include "texts.h"
 
@@ -27,14 +26,6 @@ static struct pty *start(struct fixture *f)
 	pty_wait_text(p, texts.current, LIVE_MS);
 	pty_wait_text(p, texts.link_up, PTY_WAIT_MS);
 	return p;
-}
-
-static void quit(struct pty *p)
-{
-	pty_key(p, "q");
-	assert_int_equal(pty_wait_exit(p, PTY_WAIT_MS), 0);
-	pty_assert_restored(p);
-	pty_assert_no_foreign(p, ESCAPES_NONE);
 }
 
 /* The server is suspended first, so that a reconnect is not faster than the eye. */
@@ -58,7 +49,7 @@ static void link_keeps_the_picture_when_it_is_cut(void **state)
 	pty_wait_text(p, texts.link_up, LIVE_MS);
 	pty_wait_text(p, texts.read_only, PTY_WAIT_MS);
 	assert_true(pty_has(p, texts.current));
-	quit(p);
+	fixture_quit(p);
 }
 
 static void link_is_found_dead_when_it_is_silent(void **state)
@@ -73,7 +64,7 @@ static void link_is_found_dead_when_it_is_silent(void **state)
 	fixture_check(range_ssh_resume(f->range, &err), &err);
 	pty_wait_gone(p, texts.lost, LIVE_MS);
 	pty_wait_text(p, texts.link_up, LIVE_MS);
-	quit(p);
+	fixture_quit(p);
 }
 
 static void link_lost_does_not_keep_the_operator(void **state)
@@ -83,7 +74,7 @@ static void link_lost_does_not_keep_the_operator(void **state)
 	struct err err = { 0 };
 
 	fixture_check(range_ssh_suspend(f->range, &err), &err);
-	quit(p);
+	fixture_quit(p);
 }
 
 /* --- resizing --------------------------------------------------------------------------------- */
@@ -149,7 +140,7 @@ static void resize_keeps_the_selection(void **state)
 	pty_wait_text(p, texts.details, PTY_WAIT_MS);
 	pty_key(p, "Esc");
 	pty_wait_gone(p, texts.details, PTY_WAIT_MS);
-	quit(p);
+	fixture_quit(p);
 }
 
 static void resize_survives_a_storm(void **state)
@@ -165,7 +156,7 @@ static void resize_survives_a_storm(void **state)
 	pty_resize(p, 36, 120);
 	expect_selected(p);
 	pty_wait_text(p, texts.read_only, PTY_WAIT_MS);
-	quit(p);
+	fixture_quit(p);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
