@@ -3,6 +3,7 @@
  */
 #include "batch.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <unistd.h>
@@ -56,6 +57,12 @@ static void batch_on_ask(void *arg, const struct target_question *question)
 	struct batch *batch = arg;
 	char answer[1024] = "", *prompt;
 
+	if (!question)
+		return;
+	if (question->notice) {
+		fprintf(stderr, "pgoncall: %s\n", question->prompt);
+		return;
+	}
 	prompt = mem_printf("%s%s%s ", question->detail, *question->detail ? "\n" : "",
 		question->prompt);
 	if (readpassphrase(prompt, answer, sizeof(answer),

@@ -247,9 +247,15 @@ static void view_on_log_match(void *arg, size_t source, const struct log_match *
 static void view_on_ask(void *arg, const struct target_question *question)
 {
 	struct app *app = arg;
-	char *text = mem_printf(
-		"%s%s%s", question->detail, *question->detail ? "\n" : "", question->prompt);
+	char *text;
 
+	if (!question) {
+		console_withdraw(app->console, APP_ASK_CONNECTING);
+		app_dirty(app);
+		return;
+	}
+	text = mem_printf(
+		"%s%s%s", question->detail, *question->detail ? "\n" : "", question->prompt);
 	if (app->target) {
 		term_flush_input(app->term);
 		console_ask(app->console, APP_ASK_CONNECTING, question->title, text, !question->echo);

@@ -1,16 +1,20 @@
 /*
- * The program's entry: the locale, and the command line.
+ * The program's entry: what holds for the whole process, and the command line.
  */
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
 
 #include <pgoncall/app/command.h>
+#include <pgoncall/ssh/askpass.h>
 
 int main(int argc, char **argv)
 {
 	int status;
 
+	/* The system's ssh runs this program to ask a question. */
+	if (askpass_is_meant())
+		return askpass_main(argc, argv);
 	setlocale(LC_CTYPE, "");
 	/* A closed pipe is an error of write(2) here, not the end of the program. */
 	signal(SIGPIPE, SIG_IGN);

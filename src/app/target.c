@@ -125,6 +125,26 @@ static void link_on_step(void *arg, enum transport_step step, const char *detail
 	target_changed(target);
 }
 
+/* A one-time code is not asked for twice: the logs go through the main link, whose small windows for
+ * commands keep them from slowing it. */
+static void link_share(struct target_link *link)
+{
+	link->shared = true;
+	link->transport = link->target->main.transport;
+	link->up = true;
+	target_logs_start(link->target);
+}
+
+/* The main link goes: what is shared goes first. */
+static void link_unshare(struct target_link *link)
+{
+	if (!link->shared)
+		return;
+	target_logs_stop(link->target, "link lost, connecting again");
+	link->shared = link->up = false;
+	link->transport = NULL;
+}
+
 static void link_on_up(void *arg)
 {
 	struct target_link *link = arg;
@@ -139,8 +159,12 @@ static void link_on_up(void *arg)
 	target->retry_at = 0;
 	target_db_start(target);
 	target_migrations_start(target);
-	if ((target->wants & TARGET_LOGS) && target->n_sources && !target->logs_link.transport)
-		link_connect(&target->logs_link);
+	if ((target->wants & TARGET_LOGS) && target->n_sources && !target->logs_link.transport) {
+		if (link->interactive)
+			link_share(&target->logs_link);
+		else
+			link_connect(&target->logs_link);
+	}
 	target_changed(target);
 }
 
@@ -162,6 +186,10 @@ static bool link_is_worth_trying(const struct err *why)
 
 static void link_close(struct target_link *link)
 {
+	if (link_is_main(link))
+		link_unshare(&link->target->logs_link);
+	else if (link->shared)
+		link_unshare(link);
 	loop_timer_stop(link->again);
 	link->again = NULL;
 	link->up = false;
@@ -176,7 +204,7 @@ static void link_plan_again(struct target_link *link, bool worth_trying)
 	struct target *target = link->target;
 	int64_t delay_ms = target_backoff_ms(link->attempts++);
 
-	if (!target->retry || !(worth_trying || target->snapshot))
+	if (!target->retry || link->declined || !(worth_trying || target->snapshot))
 		return;
 	link->again = loop_timer_start(target->loop, delay_ms, 0, link_on_again, link);
 	if (link_is_main(link))
@@ -226,6 +254,7 @@ static void link_connect(struct target_link *link)
 
 	if (link->transport)
 		return;
+	link->interactive = link->declined = false;
 	if (link_is_main(link)) {
 		target_reset_steps(target);
 		target->retry_at = 0;
@@ -310,7 +339,7 @@ void target_refresh(struct target *target)
 
 void target_drop(struct target *target, const struct err *why)
 {
-	if (target->logs_link.transport)
+	if (target->logs_link.transport && !target->logs_link.shared)
 		link_on_down(&target->logs_link, why);
 	if (target->main.transport)
 		link_on_down(&target->main, why);

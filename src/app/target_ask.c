@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include <pgoncall/base/mem.h>
+#include <pgoncall/base/str.h>
 #include <pgoncall/ssh/auto_transport.h>
 
 static const char *const ask_titles[] = {
@@ -16,7 +17,29 @@ static const char *const ask_titles[] = {
 	[SSH_ASK_PASSPHRASE] = "Passphrase",
 	[SSH_ASK_PASSWORD] = "Password",
 	[SSH_ASK_PROMPT] = "The server asks",
+	[SSH_ASK_PIN] = "PIN",
+	[SSH_ASK_CONFIRM] = "Confirm",
+	[SSH_ASK_NOTICE] = "Waiting for you",
 };
+
+/* Answers that serve again: for the second session and for reconnecting. A one-time code does not,
+ * and a PIN may lock what it opens. */
+static bool ask_is_lasting(const struct ssh_question *question)
+{
+	static const char *const once[] = { "one-time", "one time", "otp", "token", "code",
+		"new password", "retype", "again" };
+	size_t i;
+
+	if (question->kind == SSH_ASK_PASSPHRASE || question->kind == SSH_ASK_PASSWORD)
+		return true;
+	if (question->kind != SSH_ASK_PROMPT || question->echo ||
+		!str_contains_nocase(question->prompt, "password"))
+		return false;
+	for (i = 0; i < sizeof(once) / sizeof(once[0]); i++)
+		if (str_contains_nocase(question->prompt, once[i]))
+			return false;
+	return true;
+}
 
 static void ask_wipe(char **secret)
 {
@@ -60,16 +83,35 @@ static void ask_remember(struct target_asking *asking, const char *answer)
 	secret->tried = asking->transport;
 }
 
+/* The owner's dialog of the question of this transport, if it is open. */
+static void ask_take_back(struct target *target, struct transport *transport)
+{
+	if (target->asking.asker != TARGET_ASKER_SSH || target->asking.transport != transport)
+		return;
+	ask_close(&target->asking);
+	if (target->events.on_ask)
+		target->events.on_ask(target->events.arg, NULL);
+}
+
 void target_on_ssh_question(
 	void *arg, struct transport *transport, const struct ssh_question *question)
 {
-	struct target *target = ((struct target_link *)arg)->target;
-	bool secret = question->kind == SSH_ASK_PASSPHRASE || question->kind == SSH_ASK_PASSWORD;
-	struct target_secret *known =
-		secret ? ask_find_secret(&target->asking, question->prompt) : NULL;
-	struct target_question ask = { ask_titles[question->kind], question->prompt,
-		question->detail, question->echo };
+	struct target_link *link = arg;
+	struct target *target = link->target;
+	struct target_secret *known;
+	struct target_question ask;
+	bool secret;
 
+	if (!question) {
+		ask_take_back(target, transport);
+		return;
+	}
+	secret = ask_is_lasting(question);
+	link->interactive |= question->kind == SSH_ASK_PROMPT || question->kind == SSH_ASK_PIN ||
+		question->kind == SSH_ASK_CONFIRM || question->kind == SSH_ASK_NOTICE;
+	known = secret ? ask_find_secret(&target->asking, question->prompt) : NULL;
+	ask = (struct target_question){ ask_titles[question->kind], question->prompt,
+		question->detail, question->echo, question->kind == SSH_ASK_NOTICE };
 	if (known && known->tried != transport) {
 		known->tried = transport;
 		ssh_auto_answer(transport, known->answer);
@@ -88,7 +130,7 @@ void target_on_ssh_question(
 bool target_ask_password(struct target *target, bool wrong)
 {
 	char *prompt;
-	struct target_question ask = { "Database password", NULL, "", false };
+	struct target_question ask = { "Database password", NULL, "", false, false };
 
 	if (!target->events.on_ask || target->asking.asker != TARGET_ASKER_NONE)
 		return false;
@@ -103,12 +145,19 @@ bool target_ask_password(struct target *target, bool wrong)
 	return true;
 }
 
+static struct target_link *ask_find_link(struct target *target)
+{
+	return target->asking.transport == target->logs_link.transport ? &target->logs_link
+								       : &target->main;
+}
+
 void target_answer(struct target *target, const char *answer)
 {
 	struct target_asking *asking = &target->asking;
 	enum target_asker asker = asking->asker;
 
 	if (asker == TARGET_ASKER_SSH) {
+		ask_find_link(target)->declined = !answer;
 		if (answer && asking->prompt)
 			ask_remember(asking, answer);
 		ssh_auto_answer(asking->transport, answer);
@@ -124,8 +173,8 @@ void target_ask_lapse(struct target *target, struct transport *transport)
 {
 	size_t i;
 
-	if (target->asking.transport == transport && transport)
-		ask_close(&target->asking);
+	if (transport)
+		ask_take_back(target, transport);
 	/* The address may be used again for the next one. */
 	for (i = 0; i < target->asking.n; i++)
 		if (target->asking.secrets[i].tried == transport)

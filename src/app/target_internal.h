@@ -53,6 +53,9 @@ struct target_link {
 	struct target *target;
 	struct transport *transport; /* NULL while down */
 	bool up;
+	bool interactive;            /* somebody had to do something that cannot be repeated */
+	bool declined;               /* the last question was not answered: it is not asked again */
+	bool shared;                 /* transport is the main link's, which is interactive */
 	struct loop_timer *again;
 	int attempts;                /* since it was last up */
 };

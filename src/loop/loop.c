@@ -364,6 +364,11 @@ int loop_child_start(struct loop *loop, char *const argv[], const int fds_take[3
 	return 0;
 }
 
+int loop_child_pid(const struct loop_child *child)
+{
+	return child->uv.pid;
+}
+
 void loop_child_kill(struct loop_child *child, int signum)
 {
 	if (child->uv.pid > 0 && uv_is_active((uv_handle_t *)&child->uv))

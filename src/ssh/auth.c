@@ -1,6 +1,6 @@
 /*
- * Authentication: which credential is tried when, and the sentence when none is accepted. Owns the
- * agent's connection and the loaded key files while it runs; secrets are wiped on the way out.
+ * Authentication: which method is tried when, what an answer means, and the sentence when none is
+ * accepted. Keys are auth_keys.c's, questions auth_ask.c's.
  */
 #include <pgoncall/ssh/auth.h>
 
@@ -10,66 +10,21 @@
 
 #include <libssh2.h>
 
-#include <pgoncall/base/buf.h>
 #include <pgoncall/base/mem.h>
 #include <pgoncall/base/str.h>
 #include <pgoncall/base/utf8.h>
-#include <pgoncall/ssh/agent.h>
-#include <pgoncall/ssh/io.h>
-#include <pgoncall/ssh/keyfile.h>
-#include <pgoncall/ssh/setup.h>
-#include <pgoncall/ssh/wire.h>
+#include <pgoncall/ssh/run.h>
 
-#define AUTH_TRIES 3 /* of a passphrase or password, as ssh */
-/* An agent may ask the operator to confirm or to touch something. */
-#define AUTH_AGENT_MS 60000
+#include "auth_internal.h"
 
-enum auth_result {
-	AUTH_OK,
-	AUTH_REFUSED,
-	AUTH_PARTIAL, /* accepted, and more is wanted; auth->methods is new */
-	AUTH_SKIPPED, /* nothing was sent to be judged */
-	AUTH_LOST     /* the connection is over; auth->err is set */
-};
+/* Partial successes until it is taken for a server that never has enough. */
+#define AUTH_ROUNDS_MAX 8
+/* ssh's own order. */
+#define AUTH_ORDER "gssapi-with-mic,hostbased,publickey,keyboard-interactive,password"
 
-struct auth_file {
-	const char *path; /* the configuration's */
-	struct keyfile key;
-	bool loaded;
-};
+/* --- what happened ---------------------------------------------------------------------------- */
 
-struct auth {
-	struct ssh_setup *setup;
-	LIBSSH2_SESSION *session;
-	struct ssh_io *io;
-	const struct ssh_config *config;
-	struct err *err;
-	char *list;        /* libssh2's last answer; session's memory, see auth_list */
-	char methods[256]; /* what the server offers now, comma separated */
-	struct buf tried;  /* for the sentence */
-	struct agent agent;
-	bool *agent_used; /* per key of the agent */
-	struct auth_file *files;
-	size_t nfiles;
-	char *how;          /* what was accepted last */
-	bool asked_in_vain; /* the operator declined */
-};
-
-static bool auth_offers(const struct auth *auth, const char *method)
-{
-	size_t len = strlen(method);
-	const char *at = auth->methods;
-
-	while ((at = strstr(at, method))) {
-		if ((at == auth->methods || at[-1] == ',') && (!at[len] || at[len] == ','))
-			return true;
-		at += len;
-	}
-	return false;
-}
-
-/* verdict NULL: what says it all. */
-static void auth_note(struct auth *auth, const char *what, const char *verdict)
+void auth_note(struct auth *auth, const char *what, const char *verdict)
 {
 	if (auth->tried.len)
 		buf_add_str(&auth->tried, "; ");
@@ -78,20 +33,16 @@ static void auth_note(struct auth *auth, const char *what, const char *verdict)
 		buf_printf(&auth->tried, " %s", verdict);
 }
 
-static void auth_accept_take(struct auth *auth, char *how)
+void auth_accept_take(struct auth *auth, char *how)
 {
 	char *before = auth->how;
 
-	if (before)
-		auth->how = mem_printf("%s, %s", before, how);
-	else
-		auth->how = mem_strdup(how);
+	auth->how = before ? mem_printf("%s, then %s", before, how) : mem_strdup(how);
 	free(before);
 	free(how);
 }
 
-/* After EAGAIN: 0 to call again, -1 when it is over. */
-static int auth_wait(struct auth *auth)
+int auth_wait(struct auth *auth)
 {
 	struct err why = { ERR_OK, "" };
 
@@ -105,37 +56,73 @@ static int auth_wait(struct auth *auth)
 	return err_set(auth->err, why.code, "%s", why.text);
 }
 
+enum auth_result auth_stop(struct auth *auth, const char *fmt, ...)
+{
+	struct buf text = BUF_INIT;
+	va_list ap;
+
+	if (auth->err->code)
+		return AUTH_OVER;
+	va_start(ap, fmt);
+	buf_vprintf(&text, fmt, ap);
+	va_end(ap);
+	err_set(auth->err, ERR_AUTH, "%s", buf_str(&text));
+	buf_fini(&text);
+	return AUTH_OVER;
+}
+
 static enum auth_result auth_lose(struct auth *auth)
 {
+	bool many = str_contains_nocase(auth->io->said, "too many authentication failures");
 	struct buf why = BUF_INIT;
 
 	if (auth->err->code)
-		return AUTH_LOST;
+		return AUTH_OVER;
 	io_explain(auth->io, &why);
-	err_set(auth->err, ERR_AUTH,
-		"%s:%d hung up while authenticating %s: %s; tried: %s; with many keys in the agent "
-		"set IdentityFile and IdentitiesOnly yes",
+	auth_stop(auth, "%s:%d hung up while authenticating %s: %s; tried: %s; %s",
 		auth->config->hostname, auth->config->port, auth->config->user, buf_str(&why),
-		auth->tried.len ? buf_str(&auth->tried) : "nothing yet");
+		auth->tried.len ? buf_str(&auth->tried) : "nothing yet",
+		many ? "set IdentityFile and IdentitiesOnly yes for this host"
+		     : "try again, and look into sshd's log there");
 	buf_fini(&why);
-	return AUTH_LOST;
+	/* It may be better next time, but for this. */
+	if (!many)
+		auth->err->code = ERR_TRANSPORT;
+	return AUTH_OVER;
 }
 
-/* Asks what may be tried now (a "none" request): AUTH_OK when that alone was enough, AUTH_REFUSED
- * with auth->methods, or AUTH_LOST. */
+enum auth_result auth_hand_over(struct auth *auth, const char *what, const char *why)
+{
+	char *verdict;
+
+	auth->setup->wants_openssh = true;
+	if (auth->setup->may_hand_over)
+		return auth_stop(auth,
+			"%s:%d takes %s, %s; set transport = openssh for this target",
+			auth->config->hostname, auth->config->port, what, why);
+	verdict = mem_printf("skipped (%s)", why);
+	auth_note(auth, what, verdict);
+	free(verdict);
+	return AUTH_SKIPPED;
+}
+
+bool auth_settled(enum auth_result result)
+{
+	return result == AUTH_OK || result == AUTH_PARTIAL || result == AUTH_OVER;
+}
+
+/* --- attempts --------------------------------------------------------------------------------- */
+
+/* Asks what may be tried (a "none" request): AUTH_OK when that alone was enough, AUTH_REFUSED with
+ * auth->methods, or AUTH_OVER. */
 static enum auth_result auth_list(struct auth *auth)
 {
 	const char *user = auth->config->user;
-	char *list;
+	const char *list; /* libssh2 frees it with the session */
 
 	do {
 		list = libssh2_userauth_list(auth->session, user, (unsigned)strlen(user));
-		/* libssh2 1.10 forgets its previous answer here; its last it frees itself. */
-		if (auth->list)
-			libssh2_free(auth->session, auth->list);
-		auth->list = NULL;
 		if (list) {
-			auth->list = list;
 			snprintf(auth->methods, sizeof(auth->methods), "%s", list);
 			return AUTH_REFUSED;
 		}
@@ -144,436 +131,201 @@ static enum auth_result auth_list(struct auth *auth)
 		if (libssh2_session_last_errno(auth->session) != LIBSSH2_ERROR_EAGAIN)
 			return auth_lose(auth);
 	} while (auth_wait(auth) == 0);
-	return AUTH_LOST;
+	return AUTH_OVER;
 }
 
-/* What libssh2's return code of an attempt means. Only after a full attempt (a signature or an
- * answer was sent) can the refusal be a partial success: the list of methods changes then. */
-static enum auth_result auth_judge(struct auth *auth, int rc, bool full)
+void auth_begin_attempt(struct auth *auth)
 {
-	char before[sizeof(auth->methods)];
-	enum auth_result result;
+	setup_renew(auth->setup);
+	auth->io->memory.refused = false;
+}
 
-	if (rc == 0)
+enum auth_result auth_judge(struct auth *auth, int rc)
+{
+	const struct ssh_memory *memory = &auth->io->memory;
+
+	if (rc == 0 && libssh2_userauth_authenticated(auth->session))
 		return AUTH_OK;
-	if (auth->err->code || auth->io->broken || rc == LIBSSH2_ERROR_TIMEOUT)
+	if (auth->err->code)
+		return AUTH_OVER;
+	if (auth->io->broken || rc == LIBSSH2_ERROR_TIMEOUT)
 		return auth_lose(auth);
-	if (!full)
-		return AUTH_REFUSED;
-	memcpy(before, auth->methods, sizeof(before));
-	result = auth_list(auth);
-	if (result == AUTH_REFUSED && strcmp(before, auth->methods) != 0)
-		return AUTH_PARTIAL;
-	return result;
+	if (!memory->refused)
+		return AUTH_SKIPPED;
+	snprintf(auth->methods, sizeof(auth->methods), "%s", memory->methods);
+	return memory->partial ? AUTH_PARTIAL : AUTH_REFUSED;
 }
 
-/* --- the agent -------------------------------------------------------------------------------- */
+/* --- methods ---------------------------------------------------------------------------------- */
 
-struct auth_signer {
-	struct auth *auth;
-	const struct agent_key *key; /* NULL: only find out whether the server wants the key */
-	uint32_t flags;
-	bool wanted; /* the server would accept the key */
-	bool done;   /* it was signed */
-	struct err err;
-};
-
-static int auth_on_sign(LIBSSH2_SESSION *session, unsigned char **sig, size_t *sig_len,
-	const unsigned char *data, size_t data_len, void **abstract)
+static bool allows_keys(const struct ssh_config *config)
 {
-	struct auth_signer *signer = *abstract;
-	struct buf signature = BUF_INIT;
-	struct ssh_wait wait = signer->auth->setup->wait;
-
-	(void)session;
-	signer->wanted = true;
-	if (!signer->key)
-		return -1;
-	wait_set(&wait, AUTH_AGENT_MS);
-	if (agent_sign(&signer->auth->agent, signer->key, data, data_len, signer->flags, &wait,
-		    &signature, &signer->err) < 0) {
-		buf_fini(&signature);
-		return -1;
-	}
-	setup_renew(signer->auth->setup);
-	signer->done = true;
-	*sig_len = signature.len;
-	*sig = (unsigned char *)buf_steal(&signature);
-	return 0;
+	return !config->no_publickey;
 }
 
-static int auth_publickey(struct auth *auth, const struct buf *blob, struct auth_signer *signer)
+static bool allows_prompts(const struct ssh_config *config)
 {
-	void *abstract = signer;
-	int rc;
+	return !config->no_prompts;
+}
+
+static bool allows_password(const struct ssh_config *config)
+{
+	return !config->no_password;
+}
+
+static bool allows_gssapi(const struct ssh_config *config)
+{
+	return config->gssapi;
+}
+
+static bool allows_hostbased(const struct ssh_config *config)
+{
+	return config->hostbased;
+}
+
+/* Without a ticket ssh would pass over it as well. */
+static enum auth_result auth_try_gssapi(struct auth *auth)
+{
+	static const char *const argv[] = { "klist", "-s", NULL };
+	struct ssh_run run;
+	bool have;
 
 	setup_renew(auth->setup);
-	do {
-		rc = libssh2_userauth_publickey(auth->session, auth->config->user,
-			(const unsigned char *)blob->data, blob->len, auth_on_sign, &abstract);
-	} while (rc == LIBSSH2_ERROR_EAGAIN && auth_wait(auth) == 0);
-	return rc;
+	have = run_tool((char *const *)argv, &auth->setup->wait, &run, NULL) == 0 &&
+	       run.status == 0;
+	run_fini(&run);
+	if (!have)
+		return AUTH_SKIPPED;
+	return auth_hand_over(
+		auth, "a Kerberos ticket (GSSAPI)", "which libssh2 cannot authenticate with");
 }
 
-/* libssh2 1.10 takes the signature's method from the blob's own type. Servers since OpenSSH 7.2
- * accept a blob that says rsa-sha2-256 as the RSA key it is; none since 8.8 accepts ssh-rsa. */
-static void auth_rsa_blob(struct buf *out, const struct buf *blob)
+static enum auth_result auth_try_hostbased(struct auth *auth)
 {
-	static const char method[] = "rsa-sha2-256";
-	struct wire wire = wire_from(blob->data, blob->len);
-	size_t n;
-
-	wire_string(&wire, &n);
-	wire_add_string(out, method, strlen(method));
-	buf_add(out, wire.at, wire.left);
+	return auth_hand_over(
+		auth, "this machine's host key (hostbased)", "which libssh2 cannot use");
 }
 
-static bool auth_can_type(struct auth *auth, const char *type)
+static const struct auth_method {
+	const char *name;
+	const char *setting; /* of ssh's configuration, that allows it */
+	bool (*allowed)(const struct ssh_config *config);
+	enum auth_result (*run)(struct auth *auth);
+	bool asks; /* it needs the operator */
+} auth_methods[] = {
+	{ "gssapi-with-mic", "GSSAPIAuthentication", allows_gssapi, auth_try_gssapi, false },
+	{ "hostbased", "HostbasedAuthentication", allows_hostbased, auth_try_hostbased, false },
+	{ "publickey", "PubkeyAuthentication", allows_keys, auth_try_keys, false },
+	{ "keyboard-interactive", "KbdInteractiveAuthentication", allows_prompts, auth_try_prompts,
+		true },
+	{ "password", "PasswordAuthentication", allows_password, auth_try_password, true },
+};
+
+#define AUTH_METHODS (sizeof(auth_methods) / sizeof(auth_methods[0]))
+
+static bool auth_list_has(const char *list, const char *name)
 {
-	if (str_equal(type, "ssh-ed25519") || str_starts(type, "ecdsa-sha2-nistp")) {
-		if (!strchr(type, '@'))
+	size_t len = strlen(name);
+	const char *at = list;
+
+	while ((at = strstr(at, name))) {
+		if ((at == list || at[-1] == ',') && (!at[len] || at[len] == ','))
 			return true;
-	} else if (str_equal(type, "ssh-rsa")) {
-		return true;
+		at += len;
 	}
-	auth->setup->wants_openssh = true;
 	return false;
 }
 
-static enum auth_result auth_try_agent_key(struct auth *auth, size_t i)
+/* One that the server takes and that is not tried, and why: told once, with the first refusal. */
+static void auth_note_unused(struct auth *auth, const char *order)
 {
-	const struct agent_key *key = &auth->agent.keys[i];
-	struct auth_signer signer = { .auth = auth, .key = key };
-	struct buf blob = BUF_INIT;
-	enum auth_result result;
-	char *what = mem_printf("agent key %s %s", wire_key_name(key->type), key->comment);
+	const struct auth_method *method;
+	char *why;
 
-	auth->agent_used[i] = true;
-	if (!auth_can_type(auth, key->type)) {
-		auth_note(auth, what, "skipped (libssh2 cannot use it)");
-		free(what);
-		return AUTH_SKIPPED;
+	for (method = auth_methods; method < auth_methods + AUTH_METHODS; method++) {
+		if (!auth_list_has(auth->methods, method->name) || method->run == auth_try_gssapi)
+			continue;
+		if (!method->allowed(auth->config))
+			why = mem_printf("not tried (%s no)", method->setting);
+		else if (!auth_list_has(order, method->name))
+			why = mem_strdup("not tried (PreferredAuthentications)");
+		else if (method->asks && !setup_may_ask(auth->setup))
+			why = mem_strdup("not tried (nobody can be asked)");
+		else
+			continue;
+		auth_note(auth, method->name, why);
+		free(why);
 	}
-	if (str_equal(key->type, "ssh-rsa")) {
-		auth_rsa_blob(&blob, &key->blob);
-		signer.flags = AGENT_RSA_SHA2_256;
-	} else {
-		buf_add(&blob, key->blob.data, key->blob.len);
-	}
-	result = auth_judge(auth, auth_publickey(auth, &blob, &signer), signer.done);
-	if (result == AUTH_REFUSED)
-		auth_note(auth, what, signer.wanted && !signer.done ? signer.err.text : "refused");
-	if (result == AUTH_OK || result == AUTH_PARTIAL)
-		auth_accept_take(auth, what);
-	else
-		free(what);
-	buf_fini(&blob);
-	return result;
 }
 
-static void auth_open_agent(struct auth *auth)
-{
-	struct ssh_wait wait = auth->setup->wait;
-	struct err err = { ERR_OK, "" };
-
-	auth->agent.fd = -1;
-	if (!auth->config->agent)
-		return;
-	if (agent_open(&auth->agent, auth->config->agent, &wait, &err) < 0) {
-		auth_note(auth, err.text, NULL);
-		agent_close(&auth->agent);
-	}
-	auth->agent_used = mem_calloc(auth->agent.n + 1, sizeof(*auth->agent_used));
-}
-
-/* The agent's key with the file's public half, or the agent's number of keys. */
-static size_t auth_find_in_agent(const struct auth *auth, const struct auth_file *file)
+static const struct auth_method *auth_find_method(const char *name, size_t len)
 {
 	size_t i;
 
-	for (i = 0; i < auth->agent.n; i++) {
-		const struct buf *blob = &auth->agent.keys[i].blob;
-
-		if (file->loaded && blob->len && blob->len == file->key.blob.len &&
-			memcmp(blob->data, file->key.blob.data, blob->len) == 0)
-			break;
-	}
-	return i;
+	for (i = 0; i < AUTH_METHODS; i++)
+		if (strlen(auth_methods[i].name) == len &&
+			memcmp(auth_methods[i].name, name, len) == 0)
+			return &auth_methods[i];
+	return NULL;
 }
 
-/* --- key files -------------------------------------------------------------------------------- */
-
-static void auth_load_files(struct auth *auth)
+/* Tries, in order, what the server takes. It ends with success, with the end, with more being
+ * wanted, or with nothing left to try. */
+static enum auth_result auth_round(struct auth *auth, const char *order, bool exhausted[])
 {
-	const struct strlist *paths = &auth->config->identities;
-	struct err err;
-	size_t i;
-
-	auth->files = mem_calloc(paths->n + 1, sizeof(*auth->files));
-	for (i = 0; i < paths->n; i++) {
-		struct auth_file *file = &auth->files[auth->nfiles++];
-
-		file->path = paths->items[i];
-		err_clear(&err);
-		file->loaded = keyfile_load(&file->key, file->path, &err) == 0;
-		if (!file->loaded && err.code)
-			auth_note(auth, file->path, err.text);
-	}
-}
-
-/* One full attempt. *unlocked is false when the passphrase did not open the file. */
-static enum auth_result auth_try_private(
-	struct auth *auth, const struct auth_file *file, const char *passphrase, bool *unlocked)
-{
-	const struct keyfile *key = &file->key;
-	const char *user = auth->config->user;
-	char *message = NULL;
-	int rc;
-
-	setup_renew(auth->setup);
-	do {
-		rc = libssh2_userauth_publickey_frommemory(auth->session, user, strlen(user),
-			key->public.len ? key->public.data : NULL, key->public.len, key->text.data,
-			key->text.len, passphrase);
-	} while (rc == LIBSSH2_ERROR_EAGAIN && auth_wait(auth) == 0);
-	libssh2_session_last_error(auth->session, &message, NULL, 0);
-	/* With a public half the file is opened only when signing. */
-	*unlocked = rc == 0 ||
-		    (rc != LIBSSH2_ERROR_FILE &&
-			    !(message && str_contains_nocase(message, "callback returned error")));
-	return auth_judge(auth, rc, *unlocked && rc != LIBSSH2_ERROR_AUTHENTICATION_FAILED);
-}
-
-static enum auth_result auth_try_encrypted(struct auth *auth, const struct auth_file *file)
-{
-	enum auth_result result = AUTH_SKIPPED;
-	char *prompt = mem_printf("Passphrase for %s:", file->path), *answer;
-	bool unlocked = false;
-	int i;
-
-	for (i = 0; i < AUTH_TRIES && !unlocked; i++) {
-		answer = setup_ask(auth->setup, SSH_ASK_PASSPHRASE, prompt,
-			i ? "That was not it." : "", false);
-		if (!answer)
-			break;
-		result = auth_try_private(auth, file, answer, &unlocked);
-		mem_wipe(answer, strlen(answer));
-		free(answer);
-		if (result == AUTH_LOST)
-			break;
-	}
-	free(prompt);
-	if (!unlocked && result != AUTH_LOST) {
-		auth_note(auth, file->path,
-			i ? "skipped (wrong passphrase)"
-			  : "skipped (it is encrypted and nobody gave the passphrase; try "
-			    "ssh-add)");
-		result = AUTH_SKIPPED;
-	}
-	return result;
-}
-
-/* Whether the server would take the key, before anybody is asked for its passphrase. */
-static enum auth_result auth_probe_file(struct auth *auth, const struct auth_file *file)
-{
-	struct auth_signer signer = { .auth = auth };
-	int rc;
-
-	if (!file->key.blob.len)
-		return AUTH_OK;
-	rc = auth_publickey(auth, &file->key.blob, &signer);
-	return signer.wanted ? AUTH_OK : auth_judge(auth, rc, false);
-}
-
-static enum auth_result auth_try_file(struct auth *auth, const struct auth_file *file)
-{
+	const struct auth_method *method;
 	enum auth_result result;
-	bool unlocked = true;
+	size_t len;
 
-	if (!file->key.text.len) {
-		auth_note(auth, file->path, "skipped (a public key, and not in the agent)");
-		return AUTH_SKIPPED;
-	}
-	if (str_equal(file->key.type, "ssh-rsa") ||
-		(file->key.type[0] && !auth_can_type(auth, file->key.type))) {
-		auth->setup->wants_openssh = true;
-		auth_note(auth, file->path,
-			str_equal(file->key.type, "ssh-rsa")
-				? "skipped (libssh2 uses RSA keys from the agent only: ssh-add it)"
-				: "skipped (libssh2 cannot use it)");
-		return AUTH_SKIPPED;
-	}
-	result = auth_probe_file(auth, file);
-	if (result == AUTH_OK && file->key.encrypted)
-		result = auth_try_encrypted(auth, file);
-	else if (result == AUTH_OK)
-		result = auth_try_private(auth, file, NULL, &unlocked);
-	if (result == AUTH_REFUSED)
-		auth_note(auth, file->path, unlocked ? "refused" : "cannot be read by libssh2");
-	if (result == AUTH_OK || result == AUTH_PARTIAL)
-		auth_accept_take(auth, mem_strdup(file->path));
-	return result;
-}
-
-static bool auth_settled(enum auth_result result)
-{
-	return result == AUTH_OK || result == AUTH_PARTIAL || result == AUTH_LOST;
-}
-
-static enum auth_result auth_try_keys(struct auth *auth)
-{
-	enum auth_result result = AUTH_REFUSED;
-	size_t i, in_agent;
-
-	for (i = 0; i < auth->nfiles; i++) {
-		in_agent = auth_find_in_agent(auth, &auth->files[i]);
-		if (in_agent == auth->agent.n || auth->agent_used[in_agent])
+	for (; *order; order += len + (order[len] == ',')) {
+		len = strcspn(order, ",");
+		method = auth_find_method(order, len);
+		if (!method || exhausted[method - auth_methods] ||
+			!auth_list_has(auth->methods, method->name) ||
+			!method->allowed(auth->config) ||
+			(method->asks && !setup_may_ask(auth->setup)))
 			continue;
-		result = auth_try_agent_key(auth, in_agent);
-		auth->files[i].loaded = false; /* the file would be the same again */
+		result = method->run(auth);
 		if (auth_settled(result))
 			return result;
-	}
-	for (i = 0; i < auth->agent.n && !auth->config->identities_only; i++) {
-		if (auth->agent_used[i])
-			continue;
-		result = auth_try_agent_key(auth, i);
-		if (auth_settled(result))
-			return result;
-	}
-	for (i = 0; i < auth->nfiles; i++) {
-		if (!auth->files[i].loaded)
-			continue;
-		auth->files[i].loaded = false;
-		result = auth_try_file(auth, &auth->files[i]);
-		if (auth_settled(result))
-			return result;
+		exhausted[method - auth_methods] = true;
 	}
 	return AUTH_REFUSED;
 }
 
-/* --- the operator ----------------------------------------------------------------------------- */
-
-static void auth_on_prompts(const char *name, int name_len, const char *instruction,
-	int instruction_len, int n, const LIBSSH2_USERAUTH_KBDINT_PROMPT *prompts,
-	LIBSSH2_USERAUTH_KBDINT_RESPONSE *responses, void **abstract)
-{
-	struct ssh_io *io = *abstract;
-	struct auth *auth = io->auth;
-	char *detail = mem_printf(
-		"%.*s%s%.*s", name_len, name, name_len ? "\n" : "", instruction_len, instruction);
-	char *prompt, *answer;
-	int i;
-
-	for (i = 0; i < n; i++) {
-		prompt = mem_strndup((const char *)prompts[i].text, prompts[i].length);
-		answer = auth->asked_in_vain ? NULL
-					     : setup_ask(auth->setup, SSH_ASK_PROMPT, prompt,
-						       detail, prompts[i].echo != 0);
-		free(prompt);
-		if (!answer)
-			auth->asked_in_vain = true;
-		responses[i].text = answer; /* libssh2 frees it */
-		responses[i].length = answer ? (unsigned)strlen(answer) : 0;
-	}
-	free(detail);
-}
-
-static enum auth_result auth_try_prompts(struct auth *auth)
-{
-	const char *user = auth->config->user;
-	enum auth_result result = AUTH_REFUSED;
-	int i, rc;
-
-	for (i = 0; i < AUTH_TRIES && result == AUTH_REFUSED && !auth->asked_in_vain; i++) {
-		setup_renew(auth->setup);
-		auth->io->auth = auth;
-		do {
-			rc = libssh2_userauth_keyboard_interactive_ex(
-				auth->session, user, (unsigned)strlen(user), auth_on_prompts);
-		} while (rc == LIBSSH2_ERROR_EAGAIN && auth_wait(auth) == 0);
-		auth->io->auth = NULL;
-		result = auth_judge(auth, rc, true);
-	}
-	if (result == AUTH_REFUSED)
-		auth_note(auth, "keyboard-interactive",
-			auth->asked_in_vain ? "skipped (no answer)" : "refused");
-	if (result == AUTH_OK || result == AUTH_PARTIAL)
-		auth_accept_take(auth, mem_strdup("keyboard-interactive"));
-	return result;
-}
-
-static enum auth_result auth_try_password(struct auth *auth)
-{
-	const char *user = auth->config->user;
-	enum auth_result result = AUTH_REFUSED;
-	char *prompt, *answer;
-	int i, rc;
-
-	prompt = mem_printf("Password of %s at %s:", user, auth->config->hostname);
-	for (i = 0; i < AUTH_TRIES && result == AUTH_REFUSED; i++) {
-		answer = setup_ask(
-			auth->setup, SSH_ASK_PASSWORD, prompt, i ? "That was not it." : "", false);
-		if (!answer)
-			break;
-		do {
-			rc = libssh2_userauth_password_ex(auth->session, user,
-				(unsigned)strlen(user), answer, (unsigned)strlen(answer), NULL);
-		} while (rc == LIBSSH2_ERROR_EAGAIN && auth_wait(auth) == 0);
-		mem_wipe(answer, strlen(answer));
-		free(answer);
-		result = auth_judge(auth, rc, true);
-	}
-	free(prompt);
-	if (result == AUTH_REFUSED)
-		auth_note(auth, "password", i ? "refused" : "skipped (no answer)");
-	if (result == AUTH_OK || result == AUTH_PARTIAL)
-		auth_accept_take(auth, mem_strdup("password"));
-	return result;
-}
-
-/* --- all of it -------------------------------------------------------------------------------- */
-
-static int auth_explain(struct auth *auth)
+static enum auth_result auth_explain(struct auth *auth, const char *order)
 {
 	const struct ssh_config *config = auth->config;
 
-	err_set(auth->err, ERR_AUTH,
-		"%s:%d does not let %s in: %s; it offers %s; add the right key to the agent "
+	auth_note_unused(auth, order);
+	return auth_stop(auth,
+		"%s:%d does not let %s in%s%s: %s; it takes %s; add the right key to the agent "
 		"(ssh-add) or name it with IdentityFile%s",
-		config->hostname, config->port, config->user,
+		config->hostname, config->port, config->user, auth->how ? " yet, after " : "",
+		auth->how ? auth->how : "",
 		auth->tried.len ? buf_str(&auth->tried)
 				: "there is no agent and no key file to try",
 		auth->methods[0] ? auth->methods : "nothing",
 		auth->setup->wants_openssh ? ", or set transport = openssh for this target" : "");
-	return -1;
 }
 
-/* Each round ends with success, with loss, with more being wanted, or with nothing left to try. */
-static enum auth_result auth_round(struct auth *auth)
+static enum auth_result auth_run_methods(struct auth *auth)
 {
-	enum auth_result result = AUTH_REFUSED;
+	const char *order =
+		auth->config->preferred_auth ? auth->config->preferred_auth : AUTH_ORDER;
+	bool exhausted[AUTH_METHODS] = { false };
+	enum auth_result result;
+	int rounds = 0;
 
-	if (auth_offers(auth, "publickey"))
-		result = auth_try_keys(auth);
-	if (!auth_settled(result) && auth->setup->ask && auth_offers(auth, "keyboard-interactive"))
-		result = auth_try_prompts(auth);
-	if (!auth_settled(result) && auth->setup->ask && auth_offers(auth, "password"))
-		result = auth_try_password(auth);
-	return result;
-}
-
-static void auth_fini(struct auth *auth)
-{
-	size_t i;
-
-	for (i = 0; i < auth->nfiles; i++)
-		keyfile_fini(&auth->files[i].key);
-	free(auth->files);
-	agent_close(&auth->agent);
-	free(auth->agent_used);
-	buf_fini(&auth->tried);
-	free(auth->how);
+	result = auth_list(auth);
+	if (result == AUTH_OK)
+		auth_accept_take(auth, mem_strdup("no credential was asked for"));
+	if (result != AUTH_REFUSED)
+		return result;
+	do {
+		result = auth_round(auth, order, exhausted);
+	} while (result == AUTH_PARTIAL && ++rounds < AUTH_ROUNDS_MAX);
+	return result == AUTH_OK || result == AUTH_OVER ? result : auth_explain(auth, order);
 }
 
 int auth_run(struct ssh_setup *setup, char **how, struct err *err)
@@ -581,29 +333,19 @@ int auth_run(struct ssh_setup *setup, char **how, struct err *err)
 	struct err own = { ERR_OK, "" };
 	struct auth auth = { .setup = setup, .session = setup->session, .io = setup->io };
 	enum auth_result result;
-	int rounds = 0;
 
 	*how = NULL;
 	auth.err = &own;
 	auth.config = setup_config(setup);
-	result = auth_list(&auth);
-	if (result == AUTH_OK)
-		auth_accept_take(&auth, mem_strdup("no credential was asked for"));
-	if (result == AUTH_REFUSED) {
-		auth_open_agent(&auth);
-		auth_load_files(&auth);
-		do {
-			result = auth_round(&auth);
-		} while (result == AUTH_PARTIAL && ++rounds < 8);
-	}
+	auth.io->memory.guarded = true;
+	result = auth_run_methods(&auth);
+	auth.io->memory.guarded = false;
+	auth_keys_fini(&auth);
+	buf_fini(&auth.tried);
 	if (result == AUTH_OK) {
 		*how = auth.how;
-		auth.how = NULL;
-	} else if (result != AUTH_LOST) {
-		auth_explain(&auth);
-	}
-	auth_fini(&auth);
-	if (result == AUTH_OK)
 		return 0;
+	}
+	free(auth.how);
 	return err_set(err, own.code, "%s", own.text);
 }

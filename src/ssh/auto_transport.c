@@ -164,12 +164,15 @@ static const struct transport_events *auto_events(
 
 static void auto_open_openssh(struct auto_transport *transport)
 {
+	struct ssh_options options = transport->options;
 	struct transport_events events;
 
+	if (options.ask)
+		options.ask = auto_on_ask;
 	transport->base.ops = &auto_openssh_ops;
 	transport->is_libssh2 = false;
 	transport->inner = openssh_transport_open(
-		transport->main_loop, &transport->options, auto_events(transport, &events));
+		transport->main_loop, &options, auto_events(transport, &events));
 }
 
 static void auto_open_libssh2(struct auto_transport *transport, struct ssh_thread *thread)
@@ -179,6 +182,7 @@ static void auto_open_libssh2(struct auto_transport *transport, struct ssh_threa
 
 	if (options.ask)
 		options.ask = auto_on_ask;
+	options.may_hand_over = transport->may_change;
 	transport->base.ops = &auto_libssh2_ops;
 	transport->is_libssh2 = true;
 	transport->inner = ssh_transport_open(
@@ -212,4 +216,6 @@ void ssh_auto_answer(struct transport *base, const char *answer)
 
 	if (transport->is_libssh2)
 		ssh_transport_answer(transport->inner, answer);
+	else
+		openssh_transport_answer(transport->inner, answer);
 }

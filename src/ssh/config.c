@@ -10,8 +10,13 @@
 #include <string.h>
 #include <sys/socket.h>
 
+#include <openssl/evp.h>
+
 #include <pgoncall/base/buf.h>
 #include <pgoncall/base/mem.h>
+
+#define CONFIG_ALIVE_S     3
+#define CONFIG_ALIVE_COUNT 2
 
 struct parse {
 	struct ssh_config *config;
@@ -26,6 +31,8 @@ void ssh_config_init(struct ssh_config *config)
 {
 	memset(config, 0, sizeof(*config));
 	config->family = AF_UNSPEC;
+	config->alive_count_max = 3;
+	config->password_prompts = 3;
 }
 
 void ssh_config_fini(struct ssh_config *config)
@@ -39,6 +46,11 @@ void ssh_config_fini(struct ssh_config *config)
 	strlist_fini(&config->known_hosts);
 	free(config->known_hosts_add);
 	free(config->host_key_alias);
+	free(config->preferred_auth);
+	free(config->host_key_algorithms);
+	free(config->ciphers);
+	free(config->macs);
+	free(config->kex);
 	free(config->proxy_jump);
 	free(config->unsupported);
 	ssh_config_init(config);
@@ -60,6 +72,44 @@ static bool config_is_yes(const char *value)
 	return str_equal(value, "yes") || str_equal(value, "true");
 }
 
+/* ssh's name for a connection: SHA-1 over %l%h%p%r, in hexadecimal. */
+static void config_add_hash(
+	struct buf *out, const struct ssh_config *config, const struct ssh_local *local)
+{
+	char *text =
+		mem_printf("%s%s%d%s", local->host, config->hostname, config->port, config->user);
+	unsigned char hash[EVP_MAX_MD_SIZE];
+	unsigned int n = 0, i;
+
+	if (EVP_Digest(text, strlen(text), hash, &n, EVP_sha1(), NULL) != 1)
+		n = 0;
+	for (i = 0; i < n; i++)
+		buf_printf(out, "%02x", hash[i]);
+	free(text);
+}
+
+/* "~" and "~user" in front of a path; returns the bytes it takes, 0 where nothing is to expand. */
+static size_t config_expand_home(struct buf *out, const char *s, const struct ssh_local *local)
+{
+	size_t n = strcspn(s, "/");
+	char *user, *home;
+
+	if (s[0] != '~')
+		return 0;
+	if (n == 1) {
+		buf_add_str(out, local->home);
+		return 1;
+	}
+	user = mem_strndup(s + 1, n - 1);
+	home = local->home_of ? local->home_of(user) : NULL;
+	free(user);
+	if (!home)
+		return 0;
+	buf_add_str(out, home);
+	free(home);
+	return n;
+}
+
 /* Appends the value of %c, or fails where it is not known. */
 static int config_expand_token(
 	struct buf *out, char c, const struct ssh_config *config, const struct ssh_local *local)
@@ -67,6 +117,9 @@ static int config_expand_token(
 	switch (c) {
 	case '%':
 		buf_add_char(out, '%');
+		return 0;
+	case 'C':
+		config_add_hash(out, config, local);
 		return 0;
 	case 'd':
 		buf_add_str(out, local->home);
@@ -130,10 +183,7 @@ static int config_expand(char **path, const char *raw, const struct ssh_config *
 	size_t n;
 
 	*path = NULL;
-	if (s[0] == '~' && (s[1] == '/' || !s[1])) {
-		buf_add_str(&out, local->home);
-		s++;
-	}
+	s += config_expand_home(&out, s, local);
 	while (*s) {
 		n = config_expand_variable(&out, s, local);
 		if (n) {
@@ -230,7 +280,76 @@ static void key_host_key_alias(struct parse *p, const char *value)
 
 static void key_strict(struct parse *p, const char *value)
 {
-	p->config->strict = config_is_yes(value);
+	if (config_is_yes(value))
+		p->config->strict = SSH_STRICT_YES;
+	else if (str_equal(value, "ask"))
+		p->config->strict = SSH_STRICT_ASK;
+	else
+		p->config->strict = SSH_STRICT_NEW;
+}
+
+static void key_batch(struct parse *p, const char *value)
+{
+	p->config->batch_mode = config_is_yes(value);
+}
+
+static void key_preferred(struct parse *p, const char *value)
+{
+	config_set(&p->config->preferred_auth, value);
+}
+
+/* "unbound" and "host-bound" are ways of "yes". */
+static void key_publickey(struct parse *p, const char *value)
+{
+	p->config->no_publickey = str_equal(value, "no") || str_equal(value, "false");
+}
+
+static void key_password(struct parse *p, const char *value)
+{
+	p->config->no_password = !config_is_yes(value);
+}
+
+static void key_prompts(struct parse *p, const char *value)
+{
+	p->config->no_prompts = !config_is_yes(value);
+}
+
+static void key_gssapi(struct parse *p, const char *value)
+{
+	p->config->gssapi = config_is_yes(value);
+}
+
+static void key_hostbased(struct parse *p, const char *value)
+{
+	p->config->hostbased = config_is_yes(value);
+}
+
+static void key_password_prompts(struct parse *p, const char *value)
+{
+	long n;
+
+	if (str_to_long(value, 0, 100, &n) == 0)
+		p->config->password_prompts = (int)n;
+}
+
+static void key_host_key_algorithms(struct parse *p, const char *value)
+{
+	config_set(&p->config->host_key_algorithms, value);
+}
+
+static void key_ciphers(struct parse *p, const char *value)
+{
+	config_set(&p->config->ciphers, value);
+}
+
+static void key_macs(struct parse *p, const char *value)
+{
+	config_set(&p->config->macs, value);
+}
+
+static void key_kex(struct parse *p, const char *value)
+{
+	config_set(&p->config->kex, value);
 }
 
 static void key_connect_timeout(struct parse *p, const char *value)
@@ -249,28 +368,18 @@ static void key_alive(struct parse *p, const char *value)
 		p->config->alive_interval_s = (int)seconds;
 }
 
+static void key_alive_count(struct parse *p, const char *value)
+{
+	long n;
+
+	if (str_to_long(value, 1, 1000, &n) == 0)
+		p->config->alive_count_max = (int)n;
+}
+
 static void key_jump(struct parse *p, const char *value)
 {
 	if (!config_is_none(value))
 		config_set(&p->config->proxy_jump, value);
-}
-
-static void key_command(struct parse *p, const char *value)
-{
-	if (!config_is_none(value))
-		config_refuse(p, "ProxyCommand");
-}
-
-static void key_certificate(struct parse *p, const char *value)
-{
-	if (!config_is_none(value))
-		config_refuse(p, "CertificateFile");
-}
-
-static void key_revoked(struct parse *p, const char *value)
-{
-	if (!config_is_none(value))
-		config_refuse(p, "RevokedHostKeys");
 }
 
 static const struct {
@@ -292,11 +401,40 @@ static const struct {
 	{ "stricthostkeychecking", key_strict },
 	{ "connecttimeout", key_connect_timeout },
 	{ "serveraliveinterval", key_alive },
+	{ "serveralivecountmax", key_alive_count },
+	{ "batchmode", key_batch },
+	{ "preferredauthentications", key_preferred },
+	{ "pubkeyauthentication", key_publickey },
+	{ "passwordauthentication", key_password },
+	{ "kbdinteractiveauthentication", key_prompts },
+	{ "gssapiauthentication", key_gssapi },
+	{ "hostbasedauthentication", key_hostbased },
+	{ "numberofpasswordprompts", key_password_prompts },
+	{ "hostkeyalgorithms", key_host_key_algorithms },
+	{ "ciphers", key_ciphers },
+	{ "macs", key_macs },
+	{ "kexalgorithms", key_kex },
 	{ "proxyjump", key_jump },
-	{ "proxycommand", key_command },
-	{ "certificatefile", key_certificate },
-	{ "revokedhostkeys", key_revoked },
 };
+
+/* Settings that decide how to get there and that libssh2 cannot follow, unless they say no. */
+static const struct {
+	const char *key, *name;
+} config_unsupported[] = {
+	{ "proxycommand", "ProxyCommand" },
+	{ "certificatefile", "CertificateFile" },
+	{ "revokedhostkeys", "RevokedHostKeys" },
+	{ "knownhostscommand", "KnownHostsCommand" },
+	{ "verifyhostkeydns", "VerifyHostKeyDNS" },
+	{ "pkcs11provider", "PKCS11Provider" },
+	{ "bindaddress", "BindAddress" },
+	{ "bindinterface", "BindInterface" },
+};
+
+static bool config_is_no(const char *value)
+{
+	return config_is_none(value) || str_equal(value, "no") || str_equal(value, "false");
+}
 
 static void config_parse_line(struct parse *p, char *line)
 {
@@ -311,6 +449,9 @@ static void config_parse_line(struct parse *p, char *line)
 			config_keys[i].read(p, value);
 			return;
 		}
+	for (i = 0; i < sizeof(config_unsupported) / sizeof(config_unsupported[0]); i++)
+		if (str_equal(line, config_unsupported[i].key) && !config_is_no(value))
+			config_refuse(p, config_unsupported[i].name);
 }
 
 static int config_expand_files(
@@ -449,6 +590,17 @@ int ssh_config_parse_hop(const char *spec, char **user, char **host, int *port, 
 	}
 	free(copy);
 	return rc;
+}
+
+void ssh_config_alive(const struct ssh_config *config, int *interval_s, int *count)
+{
+	*interval_s = CONFIG_ALIVE_S;
+	*count = CONFIG_ALIVE_COUNT;
+	if (config->alive_interval_s > 0 && config->alive_interval_s * config->alive_count_max <
+						    CONFIG_ALIVE_S * CONFIG_ALIVE_COUNT) {
+		*interval_s = config->alive_interval_s;
+		*count = config->alive_count_max;
+	}
 }
 
 char *ssh_config_lookup_name(const struct ssh_config *config)

@@ -147,7 +147,8 @@ static void io_on_disconnect(LIBSSH2_SESSION *session, int reason, const char *m
 
 struct _LIBSSH2_SESSION *io_session_new(struct ssh_io *io)
 {
-	LIBSSH2_SESSION *session = libssh2_session_init_ex(NULL, NULL, NULL, io);
+	LIBSSH2_SESSION *session =
+		libssh2_session_init_ex(memory_alloc, memory_free, memory_realloc, io);
 
 	if (!session)
 		abort(); /* only for want of memory */

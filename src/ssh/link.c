@@ -45,6 +45,7 @@ struct ssh_link {
 	char *config_file;
 	int timeout_s;
 	bool may_ask;
+	bool may_hand_over;
 
 	/* The SSH thread's. */
 	struct ssh_link *next;
@@ -405,6 +406,7 @@ static void link_connect_hop(struct ssh_link *link, int fd_take)
 	setup->hop = link->hop;
 	setup->fd = fd_take;
 	setup->timeout_s = link->timeout_s;
+	setup->may_hand_over = link->may_hand_over;
 	setup->step = link_on_step;
 	setup->ask = link->may_ask ? link_on_ask : NULL;
 	setup->arg = link;
@@ -449,6 +451,7 @@ struct ssh_link *link_open(struct ssh_thread *thread, struct loop *main_loop,
 	link->config_file = mem_strdup_opt(options->config_file);
 	link->timeout_s = options->timeout_s;
 	link->may_ask = options->ask != NULL;
+	link->may_hand_over = options->may_hand_over;
 	link_post(link, link_on_open, link);
 	return link;
 }

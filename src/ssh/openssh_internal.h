@@ -15,7 +15,9 @@
 struct loop_child;
 struct loop_poll;
 struct loop_timer;
+struct openssh_asker;
 struct openssh_stream;
+struct resolving;
 
 /* --- what ssh prints (openssh_log.c) --------------------------------------------------------- */
 
@@ -26,8 +28,12 @@ struct openssh_log {
 	struct buf line;            /* not complete yet */
 	char *lines[OPENSSH_LINES]; /* the last complaints, sanitised, oldest first */
 	size_t n;
-	char *open_failure; /* why a channel could not be opened, the last time; or NULL */
-	char *host_key;     /* "SHA256:…" of the first key shown, or NULL */
+	unsigned long total; /* complaints ever, also those that were dropped */
+	bool interactive;    /* keyboard-interactive has begun: the server may wait for somebody */
+	int refusals;        /* attempts that the server turned down or wants more after */
+	bool partial;        /* one of them was a partial success; the reader clears it */
+	char *open_failure;  /* why a channel could not be opened, the last time; or NULL */
+	char *host_key;      /* "SHA256:…" of the first key shown, or NULL */
 	char *detail[TRANSPORT_STEP_COUNT]; /* of the steps that were passed; NULL: nothing said */
 	int passed;                         /* number of steps passed */
 };
@@ -49,6 +55,9 @@ struct openssh {
 	enum openssh_state state;
 	int busy; /* callbacks that may close it are running: it is freed after them */
 	char *destination;
+	char *config_file;
+	int timeout_s;               /* of the options; 0: as configured */
+	struct resolving *resolving; /* while ssh's configuration is read */
 	char dir[96]; /* ours; "" when there is none. Holds the socket and the clients' logs */
 	char socket[112];
 	struct loop_child *master; /* NULL: not running */
@@ -56,11 +65,21 @@ struct openssh {
 	int log_fd;                /* the master's stderr, or -1 */
 	struct loop_poll *log_poll;
 	struct openssh_log log;
-	struct loop_timer *watch;       /* while connecting */
-	int64_t timeout;                /* ns without progress */
-	int64_t progress_at;            /* clock_monotonic */
-	struct err failure;             /* of starting, reported by watch */
-	int told;                       /* steps reported */
+	struct loop_timer *watch; /* while connecting */
+	int64_t timeout;          /* ns without progress */
+	int64_t progress_at;      /* clock_monotonic */
+	struct err failure;       /* of starting, reported by watch */
+	int told;                 /* steps reported */
+	void (*ask)(void *arg, struct transport *transport, const struct ssh_question *question);
+	int ask_fd; /* where askpass connects to; -1: nothing is asked */
+	char ask_path[112];
+	struct loop_poll *ask_poll;
+	struct openssh_asker *askers;   /* oldest first */
+	char *asked;                    /* the last question, or NULL */
+	unsigned long asked_total;      /* log.total when it was asked */
+	int asked_refusals;             /* log.refusals then */
+	bool asked_prompt;              /* it was one of the server's own */
+	bool patient;                   /* somebody was asked: the server may take its time */
 	struct openssh_stream *streams; /* oldest first */
 	struct loop_timer *guard; /* looks for callers that went away, while there are streams */
 	size_t session_limit;     /* commands at a time, as learnt from refusals */
@@ -72,6 +91,17 @@ void openssh_read_log(struct openssh *ssh);
 /* Around callbacks. leave frees when it was closed meanwhile; ssh must not be used after it. */
 void openssh_enter(struct openssh *ssh);
 void openssh_leave(struct openssh *ssh);
+
+/* --- questions (openssh_ask.c) ---------------------------------------------------------------- */
+
+/* Listens; the directory must be there. */
+int openssh_ask_start(struct openssh *ssh, struct err *err);
+/* Every question lapses. */
+void openssh_ask_stop(struct openssh *ssh);
+/* Some process waits for an answer. */
+bool openssh_is_asking(const struct openssh *ssh);
+/* Puts the next question to the owner unless one is open. */
+void openssh_show_next(struct openssh *ssh);
 
 /* --- streams (openssh_stream.c) --------------------------------------------------------------- */
 

@@ -48,8 +48,7 @@ static const struct log_reason {
 	{ "Host key verification failed", ERR_HOSTKEY,
 		"run ssh to it once in a terminal, and compare the fingerprint" },
 	{ "Permission denied (", ERR_AUTH,
-		"add the right key to the agent (ssh-add), or name it with IdentityFile; "
-		"passphrases and passwords are not asked for here" },
+		"add the right key to the agent (ssh-add), or name it with IdentityFile" },
 	{ "Too many authentication failures", ERR_AUTH,
 		"set IdentitiesOnly and IdentityFile for this host" },
 	{ "Could not resolve hostname", ERR_RESOLVE, "check the name and ssh's configuration" },
@@ -156,6 +155,7 @@ static void log_keep(struct openssh_log *log, const char *line)
 		memmove(log->lines, log->lines + 1, (OPENSSH_LINES - 1) * sizeof(log->lines[0]));
 		log->n--;
 	}
+	log->total++;
 	log->lines[log->n++] = utf8_sanitised_dup(line, UTF8_ONE_LINE);
 }
 
@@ -173,6 +173,12 @@ static void log_read_line(struct openssh_log *log, char *line)
 
 	line = str_trim(line);
 	log_cut_stop(line);
+	if (str_equal(line, "debug1: Next authentication method: keyboard-interactive"))
+		log->interactive = true;
+	if (strstr(line, "\" with partial success"))
+		log->partial = true;
+	if (str_starts(line, "debug1: Authentications that can continue: "))
+		log->refusals++;
 	if (!*line || log_see_progress(log, line) || log_is_noise(line))
 		return;
 	why = str_starts(line, "channel ") ? strstr(line, failed) : NULL;

@@ -34,6 +34,16 @@ static const char *route_env(const char *name)
 	return getenv(name);
 }
 
+static char *route_home_of(const char *user)
+{
+	struct passwd entry, *found = NULL;
+	char space[4096];
+
+	if (getpwnam_r(user, &entry, space, sizeof(space), &found) != 0 || !found)
+		return NULL;
+	return mem_strdup(entry.pw_dir);
+}
+
 static int route_parse(struct ssh_config *config, const char *text, struct err *err)
 {
 	char host[HOST_NAME_MAX + 1] = "localhost", space[4096];
@@ -41,6 +51,7 @@ static int route_parse(struct ssh_config *config, const char *text, struct err *
 	struct ssh_local local = { .home = "/", .user = "", .host = host, .uid = getuid() };
 
 	local.env = route_env;
+	local.home_of = route_home_of;
 	if (gethostname(host, sizeof(host) - 1) < 0)
 		snprintf(host, sizeof(host), "localhost");
 	/* As ssh itself: the password database, not HOME. */
@@ -109,6 +120,15 @@ static int route_ask_ssh(struct ssh_config *config, const struct route_query *qu
 		config->file = mem_strdup(query->config_file);
 	run_fini(&run);
 	return rc;
+}
+
+int route_resolve_target(struct ssh_config *config, const char *destination,
+	const char *config_file, const struct ssh_wait *wait, struct err *err)
+{
+	const struct route_query query = { .config_file = config_file, .destination = destination };
+
+	ssh_config_init(config);
+	return route_ask_ssh(config, &query, wait, err);
 }
 
 /* Puts config, which it takes, before the hops that are there. */

@@ -101,6 +101,25 @@ void setup_renew(struct ssh_setup *setup)
 	wait_set(&setup->wait, (seconds ? seconds : SETUP_TIMEOUT_S) * INT64_C(1000));
 }
 
+bool setup_may_ask(const struct ssh_setup *setup)
+{
+	return setup->ask && !setup_config(setup)->batch_mode;
+}
+
+/* Until an answer is there, the job is cancelled, or the server has hung up. */
+static void setup_await_answer(struct ssh_setup *setup)
+{
+	struct pollfd p[3] = { { setup->answer_fd, POLLIN, 0 },
+		{ setup->wait.cancel_fd, POLLIN, 0 },
+		{ setup->io ? setup->io->fd : -1, POLLRDHUP, 0 } };
+	int n;
+
+	wait_set(&setup->wait, SETUP_ANSWER_MS);
+	do {
+		n = poll(p, 3, wait_left_ms(&setup->wait));
+	} while (n < 0 && errno == EINTR);
+}
+
 char *setup_ask(struct ssh_setup *setup, enum ssh_ask kind, const char *prompt, const char *detail,
 	bool echo)
 {
@@ -108,7 +127,7 @@ char *setup_ask(struct ssh_setup *setup, enum ssh_ask kind, const char *prompt, 
 	char *safe_prompt, *safe_detail, *answer;
 	eventfd_t drop;
 
-	if (!setup->ask)
+	if (!setup_may_ask(setup))
 		return NULL;
 	pthread_mutex_lock(&setup->lock);
 	setup_wipe_answer(setup);
@@ -116,11 +135,10 @@ char *setup_ask(struct ssh_setup *setup, enum ssh_ask kind, const char *prompt, 
 	pthread_mutex_unlock(&setup->lock);
 	safe_prompt = utf8_sanitised_dup(prompt, UTF8_ONE_LINE);
 	safe_detail = utf8_sanitised_dup(detail, UTF8_MANY_LINES);
-	question.prompt = safe_prompt;
+	question.prompt = str_trim(safe_prompt);
 	question.detail = safe_detail;
 	setup->ask(setup->arg, &question);
-	wait_set(&setup->wait, SETUP_ANSWER_MS);
-	wait_fd(&setup->wait, setup->answer_fd, POLLIN, NULL);
+	setup_await_answer(setup);
 	free(safe_prompt);
 	free(safe_detail);
 	pthread_mutex_lock(&setup->lock);
@@ -283,7 +301,7 @@ static int setup_ask_host_key(
 	char *name, *prompt, *detail, *answer;
 	int rc = -1;
 
-	if (config->strict || !setup->ask)
+	if (config->strict != SSH_STRICT_ASK || !setup_may_ask(setup))
 		return -1;
 	name = ssh_config_lookup_name(config);
 	prompt = mem_printf("The host key of %s is unknown. Accept it (yes/no)?", name);

@@ -254,6 +254,12 @@ void console_ask(
 	console->ask = ask_new(id, title, question, secret);
 }
 
+void console_withdraw(struct console *console, int id)
+{
+	if (console->ask && ask_id(console->ask) == id)
+		console_close_questions(console);
+}
+
 void console_pick(struct console *console, int id, const char *title, const struct strlist *items,
 	size_t selected)
 {

@@ -73,6 +73,7 @@ struct target_question {
 	const char *prompt;
 	const char *detail; /* may be "" */
 	bool echo;          /* the answer may be seen while it is typed */
+	bool notice;        /* nothing to answer; NULL gives it up */
 };
 
 /* All callbacks are optional and come from the loop. None may call target_close, but for those of
@@ -89,7 +90,8 @@ struct target_events {
 	void (*on_log)(void *arg, size_t source);
 	/* A line that means something (see logs/match.h); text is sanitised. */
 	void (*on_log_match)(void *arg, size_t source, const struct log_match *match);
-	/* To be answered with target_answer, when the operator did. NULL: what would be asked is refused. */
+	/* To be answered with target_answer, when the operator did; a NULL question takes the open one
+	 * back. No callback: what would be asked is refused. */
 	void (*on_ask)(void *arg, const struct target_question *question);
 	void *arg;
 };

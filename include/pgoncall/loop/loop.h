@@ -64,6 +64,8 @@ void loop_signal_stop(struct loop_signal *signal);
 int loop_child_start(struct loop *loop, char *const argv[], const int fds_take[3],
 	void (*cb)(struct loop_child *child, int status, void *arg), void *arg,
 	struct loop_child **child, struct err *err);
+/* Its process id, which is that of its process group and session as well. */
+int loop_child_pid(const struct loop_child *child);
 /* Signals the child's process group. */
 void loop_child_kill(struct loop_child *child, int signum);
 /* The callback is not called any more; the child is left to end by itself. */

@@ -12,13 +12,15 @@
 
 #include <pgoncall/base/buf.h>
 #include <pgoncall/base/err.h>
+#include <pgoncall/ssh/memory.h>
 
 struct _LIBSSH2_SESSION;
 struct ssh_wait;
 
 struct ssh_io {
-	int fd;         /* owned, non-blocking */
-	bool tcp;       /* a TCP socket, not a channel of another session */
+	struct ssh_memory memory; /* first: libssh2's allocator is given this struct */
+	int fd;                   /* owned, non-blocking */
+	bool tcp;                 /* a TCP socket, not a channel of another session */
 	struct buf out; /* queued for the socket; the first `sent` bytes are gone already */
 	size_t sent;
 	bool starved; /* the system had nothing to read; the owner clears it for the next round */

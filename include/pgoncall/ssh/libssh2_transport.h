@@ -16,7 +16,10 @@ enum ssh_ask {
 	SSH_ASK_HOSTKEY,    /* an unknown host key; "yes" accepts it and adds it to known_hosts */
 	SSH_ASK_PASSPHRASE, /* of a key file */
 	SSH_ASK_PASSWORD,   /* of the account */
-	SSH_ASK_PROMPT      /* keyboard-interactive: the server's own question */
+	SSH_ASK_PROMPT,     /* keyboard-interactive: the server's own question */
+	SSH_ASK_PIN,        /* of a security key or token */
+	SSH_ASK_CONFIRM,    /* "yes" lets ssh do what it asks about */
+	SSH_ASK_NOTICE      /* something to do elsewhere, e.g. to touch a key; any answer gives it up */
 };
 
 /* Valid during the call of `ask` only. */
@@ -35,8 +38,12 @@ struct ssh_options {
 	int timeout_s;
 	/* Called on the main loop's thread with events->arg; the owner answers once, when it likes,
 	 * with ssh_transport_answer. One question is open at a time; it lapses when the transport
-	 * goes down or is closed. NULL: unknown host keys are refused, encrypted keys skipped. */
+	 * goes down or is closed, and when `ask` is called with NULL. A NULL `ask`, and BatchMode,
+	 * mean that nothing is asked: unknown host keys are refused, encrypted keys skipped. */
 	void (*ask)(void *arg, struct transport *transport, const struct ssh_question *question);
+	/* libssh2 only: gives up, for ssh_transport_wants_openssh, where the system's ssh can do
+	 * better: before anything is asked, and not after everything else was tried. */
+	bool may_hand_over;
 };
 
 /* Begins to connect; never fails at once: what goes wrong comes as on_down. Callbacks come on

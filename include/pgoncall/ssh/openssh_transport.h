@@ -4,8 +4,9 @@
  * configuration that decides how to get to the host; forwardings, remote commands and terminals
  * that are configured there do not apply.
  *
- * It asks nothing: the `ask` of the options is not used. Unknown host keys are refused and
- * known_hosts is never written; passphrases and passwords are not asked for.
+ * What ssh asks (host keys, passphrases, passwords, the server's own questions, PINs) it asks through
+ * this program as its askpass (see askpass.h), also for its jump hosts; the owner's `ask` gets it.
+ * Whose main does not call askpass_main first must not set `ask`.
  */
 #ifndef PGONCALL_SSH_OPENSSH_TRANSPORT_H
 #define PGONCALL_SSH_OPENSSH_TRANSPORT_H
@@ -16,10 +17,13 @@
 struct loop;
 
 /* Begins to connect; never fails at once: what goes wrong comes as on_down. options->timeout_s is
- * how long ssh may make no progress (0: its own ConnectTimeout, at most 15). Differences from
+ * how long ssh may make no progress (0: its own ConnectTimeout, else 15). Differences from
  * transport.h that ssh(1) forces: rtt_ms is always -1, and a command that a signal ended is
  * reported as failed (status -1), since ssh does not tell it from a lost connection. */
 struct transport *openssh_transport_open(struct loop *main_loop, const struct ssh_options *options,
 	const struct transport_events *events);
+
+/* Answers the open question; NULL declines. Ignored when none is open. */
+void openssh_transport_answer(struct transport *transport, const char *answer);
 
 #endif

@@ -22,6 +22,10 @@ struct ssh_route {
 /* config_file as for ssh -F; NULL or "": ssh's own. */
 int route_resolve(struct ssh_route *route, const char *destination, const char *config_file,
 	const struct ssh_wait *wait, struct err *err);
+/* Of the target alone. When a path of it cannot be expanded here, hostname, user and the settings are
+ * there although it fails. ssh_config_fini in any case. */
+int route_resolve_target(struct ssh_config *config, const char *destination,
+	const char *config_file, const struct ssh_wait *wait, struct err *err);
 void route_fini(struct ssh_route *route);
 /* "deploy@server:22 via bastion, gate"; for the caller to free. */
 char *route_describe(const struct ssh_route *route);

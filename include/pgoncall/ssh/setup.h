@@ -26,6 +26,7 @@ struct ssh_setup {
 	size_t hop;              /* which of the route's hops */
 	int fd;                  /* the stream to it, taken; -1: connect by TCP */
 	int timeout_s;           /* per phase; 0: as configured, else 10 */
+	bool may_hand_over; /* stop as soon as it is clear that the system's ssh can do better */
 
 	/* Who is told; both are called in the worker. ask NULL: nobody can be asked. */
 	void (*step)(void *arg, enum transport_step step, const char *detail);
@@ -59,8 +60,10 @@ void setup_cancel(struct ssh_setup *setup);
 /* From another thread: answers the open question; NULL declines. Takes the string. */
 void setup_answer(struct ssh_setup *setup, char *answer_take);
 
-/* In the worker: asks and waits. NULL where nobody can be asked, or declined; else the caller wipes
- * and frees it. prompt and detail are sanitised here. */
+/* In the worker: somebody can be asked. */
+bool setup_may_ask(const struct ssh_setup *setup);
+/* In the worker: asks and waits. NULL where nobody can be asked, declined, or the server hung up
+ * meanwhile; else the caller wipes and frees it. prompt and detail are sanitised here. */
 char *setup_ask(struct ssh_setup *setup, enum ssh_ask kind, const char *prompt, const char *detail,
 	bool echo);
 /* In the worker: gives the next phase its full time. */

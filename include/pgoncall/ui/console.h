@@ -100,6 +100,8 @@ void console_confirm(struct console *console, const struct confirm_request *requ
 /* Asks for a line of text; `secret` shows nothing of it and wipes it after the next call. */
 void console_ask(
 	struct console *console, int id, const char *title, const char *question, bool secret);
+/* Closes that question where it is open, without an intent: it is answered otherwise. */
+void console_withdraw(struct console *console, int id);
 /* A list to choose from; items are copied. */
 void console_pick(struct console *console, int id, const char *title, const struct strlist *items,
 	size_t selected);

@@ -73,8 +73,9 @@ static void chosen_open(struct chosen *chosen, enum ssh_transport_kind kind, con
 {
 	const struct transport_events events = { chosen_on_step, chosen_on_up, chosen_on_down,
 		chosen };
-	struct ssh_options options = { .destination = host, .ask = chosen_on_ask };
 	struct client *client = &chosen->client;
+	struct ssh_options options = { .destination = host,
+		.ask = client->answer ? chosen_on_ask : NULL };
 	char config[128];
 
 	snprintf(config, sizeof(config), "%s/ssh_config", dir);
@@ -223,10 +224,10 @@ static void write_ssh_config(void)
 		"Host target two_keys stranger unknown changed revoked rsa_user rsa_stranger "
 		"proxied "
 		"decorated jumped asking\n Port %d\n"
-		"Host narrow\n Port %d\nHost rsa_only\n Port %d\nHost etm\n Port %d\n"
+		"Host narrow\n Port %d\nHost rsa_only\n Port %d\nHost etm etm_stranger\n Port %d\n"
 		"Host dead gate\n Port %d\nHost silent\n Port %d\n ConnectTimeout 1\n"
 		"Host nowhere\n HostName no-such-host.invalid\n"
-		"Host stranger\n IdentityFile %s/stranger\n"
+		"Host stranger etm_stranger\n IdentityFile %s/stranger\n"
 		"Host unknown asking\n UserKnownHostsFile %s/known_none\n"
 		"Host changed\n UserKnownHostsFile %s/changed\n"
 		"Host revoked\n UserKnownHostsFile %s/revoked\n"
@@ -243,7 +244,7 @@ static void write_ssh_config(void)
 	    " PermitLocalCommand yes\n LocalCommand touch %s/local_command\n"
 	    " ControlPersist 60\n"
 	    "Host two_keys\n UpdateHostKeys yes\n"
-	    "Host * !stranger !rsa_user !rsa_stranger\n IdentityFile %s/user\n"
+	    "Host * !stranger !etm_stranger !rsa_user !rsa_stranger\n IdentityFile %s/user\n"
 	    "Host *\n HostName 127.0.0.1\n User root\n IdentitiesOnly yes\n"
 	    " IdentityAgent none\n UserKnownHostsFile %s/known_hosts\n GlobalKnownHostsFile none\n"
 	    ".",

@@ -108,12 +108,13 @@ static struct sshd sshd_start(const char *name, const char *key_types, const cha
 			dir, name, type);
 	}
 	snprintf(config, sizeof(config), "%s.conf", name);
+	/* The first of two settings counts. */
 	write_file(config,
-		"Port %d\nListenAddress 127.0.0.1\n%sPidFile none\nUsePAM no\nStrictModes no\n"
+		"%s\nPort %d\nListenAddress 127.0.0.1\n%sPidFile none\nUsePAM no\nStrictModes no\n"
 		"PermitRootLogin yes\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n"
 		"AuthorizedKeysFile %s/authorized_keys\nUseDNS no\nPrintMotd no\n"
-		"MaxStartups 100\nLogLevel VERBOSE\n%s",
-		sshd.port, keys, dir, more);
+		"MaxStartups 100\nLogLevel VERBOSE\n",
+		more, sshd.port, keys, dir);
 	snprintf(config, sizeof(config), "%s/%s.conf", dir, name);
 	snprintf(log, sizeof(log), "%s/%s.log", dir, name);
 	sshd.pid = fork();

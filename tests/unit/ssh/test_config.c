@@ -65,7 +65,7 @@ static void config_reads_the_usual(void **state)
 	assert_string_equal(c.known_hosts.items[2], "/etc/ssh/ssh_known_hosts");
 	assert_string_equal(c.known_hosts_add, "/home/ann/.ssh/known_hosts");
 	assert_true(c.hash_known_hosts);
-	assert_true(c.strict);
+	assert_int_equal(c.strict, SSH_STRICT_YES);
 	assert_int_equal(c.connect_timeout_s, 7);
 	assert_int_equal(c.alive_interval_s, 5);
 	assert_string_equal(c.proxy_jump, "gate,u@b:22");
@@ -89,7 +89,7 @@ static void config_takes_none_for_nothing(void **state)
 	assert_null(c.known_hosts_add);
 	assert_int_equal(c.known_hosts.n, 0);
 	assert_int_equal(c.connect_timeout_s, 0);
-	assert_false(c.strict);
+	assert_int_equal(c.strict, SSH_STRICT_ASK);
 	ssh_config_fini(&c);
 }
 

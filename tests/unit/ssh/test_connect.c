@@ -293,9 +293,9 @@ static void connect_lists_what_was_tried(void **state)
 {
 	(void)state;
 	configure(target.port, " IdentityFile $/stranger\n");
-	expect_down(ERR_AUTH, "stranger refused; it offers publickey", false);
+	expect_down(ERR_AUTH, "stranger refused; it takes publickey", false);
 	configure(target.port, " IdentityFile $/rsa\n");
-	expect_down(ERR_AUTH, "skipped (libssh2 uses RSA keys from the agent only", true);
+	expect_down(ERR_AUTH, "skipped (an RSA key, which libssh2 uses from the agent only", true);
 	configure(target.port, " IdentityFile $/nothing\n");
 	expect_down(ERR_AUTH, "there is no agent and no key file to try", false);
 	configure(few_tries.port, " IdentityFile $/stranger\n IdentityFile $/locked_stranger\n"

@@ -279,7 +279,7 @@ static void auto_changes_and_says_why(void **state)
 	(void)state;
 	expect_change("rsa_only", "no algorithm in common");
 	expect_change("etm", "no algorithm in common");
-	expect_change("rsa_user", "libssh2 uses RSA keys from the agent only");
+	expect_change("rsa_user", "an RSA key, which libssh2 uses from the agent only");
 	expect_change("proxied", "sets ProxyCommand, which libssh2 cannot follow");
 }
 
@@ -287,7 +287,9 @@ static void auto_names_both_reasons(void **state)
 {
 	(void)state;
 	expect_down(
-		SSH_TRANSPORT_AUTO, "rsa_stranger", ERR_AUTH, "(tried after libssh2: 127.0.0.1:");
+		SSH_TRANSPORT_AUTO, "etm_stranger", ERR_AUTH, "(tried after libssh2: 127.0.0.1:");
+	/* An RSA key that the server does not want is no reason to change. */
+	expect_down(SSH_TRANSPORT_AUTO, "rsa_stranger", ERR_AUTH, "rsa_stranger refused; it takes");
 }
 
 static void auto_obeys_the_target(void **state)
