@@ -251,9 +251,11 @@ static void config_check_target(struct config_reader *reader, const struct confi
 		if (config_keys[key].required && !*target->values[key].text)
 			config_problem(reader, target->line, "target '%s' has no '%s', which is required",
 				target->name, config_keys[key].name);
-	if (!config_is_set(target, CONFIG_DB_CONTAINER) && !config_is_set(target, CONFIG_DB_HOST))
+	if (!config_is_set(target, CONFIG_DB_CONTAINER) && !config_is_set(target, CONFIG_DB_HOST) &&
+		!config_is_set(target, CONFIG_DB_SERVICE))
 		config_problem(reader, target->line,
-			"target '%s' has neither 'db_container' nor 'db_host'; one is required",
+			"target '%s' has neither 'db_container' nor 'db_host' nor 'db_service'; one is "
+			"required",
 			target->name);
 }
 

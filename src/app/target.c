@@ -327,7 +327,7 @@ void target_refresh(struct target *target)
 		loop_timer_stop(target->main.again);
 		target->main.again = NULL;
 		link_connect(&target->main);
-	} else if (target->main.up && !target->watch_conn && !target->address_run) {
+	} else if (target->main.up && !target_db_is_busy(target)) {
 		loop_timer_stop(target->db_again);
 		target->db_again = NULL;
 		target_db_start(target);

@@ -127,10 +127,10 @@ void target_on_ssh_question(
 	target->events.on_ask(target->events.arg, &ask);
 }
 
-bool target_ask_password(struct target *target, bool wrong)
+bool target_ask_password(struct target *target, bool wrong, const struct err *why)
 {
 	char *prompt;
-	struct target_question ask = { "Database password", NULL, "", false, false };
+	struct target_question ask = { "Database password", NULL, why->text, false, false };
 
 	if (!target->events.on_ask || target->asking.asker != TARGET_ASKER_NONE)
 		return false;

@@ -1,5 +1,5 @@
 /*
- * The database of a target: its address, the tunnel to it, the connection that watches and the one
+ * The database of a target: the tunnel to it, the connection that watches and the one
  * kept for acting, and the snapshots. Retries by itself with back-off while the host is reached.
  */
 #include "target_internal.h"
@@ -10,14 +10,20 @@
 
 #include <pgoncall/base/clock.h>
 #include <pgoncall/base/mem.h>
+#include <pgoncall/host/bridge.h>
 #include <pgoncall/ssh/tunnel.h>
 
-#define ADDRESS_TIMEOUT_MS 10000
+/* Longest wait before the next try: a dial, and a run of the runtime's inspect. */
+#define AGAIN_DIAL_MS    1000
+#define AGAIN_INSPECT_MS 2000
+/* How long, after libpq saw its connection break, the tunnel is given to say why. */
+#define VERDICT_LOOK_MS 2
+#define VERDICT_LOOKS   150
 /* An act waits up to 5 s for a session's end. */
 #define ACTING_STATEMENT_TIMEOUT_MS 10000
 
-static void db_connect(struct target *target);
 static void db_open_acting(struct target *target);
+static struct db_conn *db_open_conn(struct target *target, bool acting);
 
 static void db_on_again(struct loop_timer *timer, void *arg)
 {
@@ -31,11 +37,17 @@ static void db_on_again(struct loop_timer *timer, void *arg)
 }
 
 /* The database cannot be reached, or not any more; the host can. */
-static void db_fail(struct target *target, const struct err *why, bool worth_trying)
+void target_db_fail(struct target *target, const struct err *why, bool worth_trying)
 {
 	bool retrying = target->retry && (worth_trying || target->snapshot);
 	int64_t delay_ms = target_backoff_ms(target->db_attempts++);
+	int64_t most_ms = config_is_set(target->section, CONFIG_DB_CONTAINER) ? AGAIN_INSPECT_MS
+									     : AGAIN_DIAL_MS;
 
+	/* Over a link that is up another try costs little, and a server that starts again is to be
+	 * found soon. What a person must mend is left more time. */
+	if (worth_trying && delay_ms > most_ms)
+		delay_ms = most_ms;
 	target_db_stop(target);
 	if (target->snapshot)
 		target_set_state(target, TARGET_LOST);
@@ -83,7 +95,7 @@ static void db_on_snapshot(void *arg, struct db_snapshot *snapshot_take, const s
 
 	if (err) {
 		if (!target->retry)
-			db_fail(target, err, false);
+			target_db_fail(target, err, false);
 		else if (target->events.on_error)
 			target->events.on_error(target->events.arg, err, true);
 		return;
@@ -108,6 +120,33 @@ void target_db_apply_interval(struct target *target)
 			target->paused ? 0 : (int)(target->refresh_ns / CLOCK_NS_PER_MS));
 }
 
+/* Whether the server's end is a Unix socket, through a tunnel or not. */
+static bool db_is_socket(const struct target *target)
+{
+	return target->place.name[0] == '/';
+}
+
+/* The checklist's line. A socket has no TLS: over SSH that is no loss, but it is no silent one. */
+static void db_note_connection(struct target *target)
+{
+	const struct db_conn *conn = target->watch_conn;
+	const char *tls = db_conn_tls(conn), *sslmode = config_get(target->section, CONFIG_DB_SSLMODE);
+	int version = db_conn_version_num(conn);
+	struct buf detail = BUF_INIT;
+
+	buf_printf(&detail, "%s as %s, PostgreSQL %d.%d", db_conn_dbname(conn), db_conn_user(conn),
+		version / 10000, version % 10000);
+	if (*tls)
+		buf_printf(&detail, ", %s", tls);
+	if (db_is_socket(target))
+		buf_printf(&detail, ", %s%s%s%s",
+			target->local ? "a socket" : "a socket at the far end of SSH",
+			target->db_bridged ? " (through a command there)" : "",
+			*sslmode ? ": TLS does not apply, db_sslmode = " : "", sslmode);
+	target_set_step(target, TARGET_STEP_DATABASE, TARGET_STEP_DONE, buf_str(&detail));
+	buf_fini(&detail);
+}
+
 static void db_on_watch_up(void *arg)
 {
 	struct target *target = arg;
@@ -115,14 +154,8 @@ static void db_on_watch_up(void *arg)
 		.interval_ms = target->paused ? 0 : (int)(target->refresh_ns / CLOCK_NS_PER_MS),
 		.version_table = config_get(target->section, CONFIG_VERSION_TABLE),
 	};
-	char detail[128];
-	int version = db_conn_version_num(target->watch_conn);
-	const char *tls = db_conn_tls(target->watch_conn);
 
-	snprintf(detail, sizeof(detail), "%s as %s, PostgreSQL %d.%d%s%s",
-		db_conn_dbname(target->watch_conn), db_conn_user(target->watch_conn), version / 10000,
-		version % 10000, *tls ? ", " : "", tls);
-	target_set_step(target, TARGET_STEP_DATABASE, TARGET_STEP_DONE, detail);
+	db_note_connection(target);
 	target_set_step(target, TARGET_STEP_VERSION, TARGET_STEP_RUNNING, "");
 	target->connection_id++;
 	target->version_noted = false;
@@ -130,30 +163,96 @@ static void db_on_watch_up(void *arg)
 		target->loop, target->watch_conn, &options, db_on_snapshot, target);
 	if (target->acting_conn && db_conn_is_up(target->acting_conn))
 		db_watch_set_acting_pid(target->watch, db_conn_backend_pid(target->acting_conn));
+	db_open_acting(target);
 	target_changed(target);
+}
+
+static bool db_is_worth_trying(enum db_fault fault)
+{
+	return fault == DB_FAULT_SLOTS || fault == DB_FAULT_STARTING || fault == DB_FAULT_LOST ||
+		fault == DB_FAULT_UNREACHABLE;
+}
+
+/* Another way that has not been tried: the command in place of forwarding, or the container's next
+ * address. */
+static bool db_take_another_way(struct target *target)
+{
+	struct target_place *place = &target->place;
+
+	if (target->tunnel && tunnel_is_bridged(target->tunnel) && !target->db_bridged) {
+		target->db_bridged = true;
+		target->watch_conn = db_open_conn(target, false);
+		return true;
+	}
+	if (target->db_fault != DB_FAULT_UNREACHABLE || place->at + 1 >= place->addresses.n)
+		return false;
+	place->at++;
+	tunnel_close(target->tunnel);
+	target->tunnel = NULL;
+	target_db_connect(target);
+	return true;
+}
+
+/* libpq sees only a closed socket; the tunnel knows why, once its streams have ended. */
+static void db_decide(struct target *target)
+{
+	const struct err *tunnel = target->tunnel ? tunnel_last_error(target->tunnel) : NULL;
+	struct err why = target->db_why;
+
+	loop_timer_stop(target->db_verdict);
+	target->db_verdict = NULL;
+	if (tunnel && tunnel->code != ERR_OK)
+		why = *tunnel;
+	if (!db_take_another_way(target))
+		target_db_fail(target, &why, db_is_worth_trying(target->db_fault));
+}
+
+static void db_on_verdict(struct loop_timer *timer, void *arg)
+{
+	struct target *target = arg;
+
+	(void)timer;
+	if (!target->tunnel || !tunnel_streams(target->tunnel) ||
+		++target->db_looks > VERDICT_LOOKS)
+		db_decide(target);
+}
+
+static void db_close_conns(struct target *target)
+{
+	loop_timer_stop(target->acting_again);
+	target->acting_again = NULL;
+	db_watch_stop(target->watch);
+	target->watch = NULL;
+	if (target->watch_conn || target->acting_conn)
+		target->connection_id++;
+	db_conn_close(target->acting_conn);
+	db_conn_close(target->watch_conn);
+	target->acting_conn = target->watch_conn = NULL;
 }
 
 static void db_on_watch_down(void *arg, const struct err *why)
 {
 	struct target *target = arg;
-	const struct err *tunnel = target->tunnel ? tunnel_last_error(target->tunnel) : NULL;
 	enum db_fault fault = db_conn_fault(target->watch_conn);
 	struct err copy = *why;
 
-	/* libpq sees only a closed socket; the tunnel knows why. */
-	if (tunnel && tunnel->code != ERR_OK &&
-		(fault == DB_FAULT_LOST || fault == DB_FAULT_UNREACHABLE))
-		copy = *tunnel;
 	if (fault == DB_FAULT_PASSWORD_NEEDED || fault == DB_FAULT_PASSWORD_WRONG) {
 		target_db_stop(target);
-		if (target_ask_password(target, fault == DB_FAULT_PASSWORD_WRONG)) {
+		if (target_ask_password(target, fault == DB_FAULT_PASSWORD_WRONG, &copy)) {
 			target_changed(target);
 			return;
 		}
 	}
-	db_fail(target, &copy,
-		fault == DB_FAULT_SLOTS || fault == DB_FAULT_STARTING || fault == DB_FAULT_LOST ||
-			fault == DB_FAULT_UNREACHABLE);
+	if (fault != DB_FAULT_LOST && fault != DB_FAULT_UNREACHABLE) {
+		target_db_fail(target, &copy, db_is_worth_trying(fault));
+		return;
+	}
+	target->db_why = copy;
+	target->db_fault = fault;
+	target->db_looks = 0;
+	db_close_conns(target);
+	target->db_verdict = loop_timer_start(
+		target->loop, 0, VERDICT_LOOK_MS, db_on_verdict, target);
 }
 
 static void db_on_acting_up(void *arg)
@@ -186,7 +285,7 @@ static void db_on_acting_down(void *arg, const struct err *why)
 	target->connection_id++;
 	if (target->watch)
 		db_watch_set_acting_pid(target->watch, 0);
-	if (target->retry && !target->acting_again)
+	if (target->retry && target->watch && !target->acting_again)
 		target->acting_again =
 			loop_timer_start(target->loop, 2000, 0, db_on_acting_again, target);
 	err_prefix(&err, "the connection kept for acting is not there");
@@ -206,13 +305,16 @@ static bool db_peer_allowed(void *arg, int peer_port)
 
 static struct db_conn *db_open_conn(struct target *target, bool acting)
 {
+	struct target_place *place = &target->place;
 	struct db_conn_options options = {
-		.host = target->address,
-		.port = (int)config_get_long(target->section, CONFIG_DB_PORT),
+		.host = place->name,
+		.hostaddr = place->addresses.n ? place->addresses.items[place->at] : NULL,
+		.port = place->port,
 		.dbname = config_get(target->section, CONFIG_DB_NAME),
 		.user = config_get(target->section, CONFIG_DB_USER),
 		.password = target->asking.db_password,
 		.sslmode = config_get(target->section, CONFIG_DB_SSLMODE),
+		.service = config_get(target->section, CONFIG_DB_SERVICE),
 		.read_only = !acting,
 		.statement_timeout_ms = acting ? ACTING_STATEMENT_TIMEOUT_MS : 0,
 	};
@@ -225,6 +327,9 @@ static struct db_conn *db_open_conn(struct target *target, bool acting)
 	if (target->tunnel) {
 		options.hostaddr = tunnel_address(target->tunnel);
 		options.port = tunnel_port(target->tunnel);
+		options.over_socket = db_is_socket(target);
+	} else if (db_is_socket(target) || str_equal(options.hostaddr, place->name)) {
+		options.hostaddr = NULL;
 	}
 	return db_conn_open(target->loop, &options, &events);
 }
@@ -235,126 +340,61 @@ static void db_open_acting(struct target *target)
 		target->acting_conn = db_open_conn(target, true);
 }
 
-/* The address is known. */
-static void db_connect(struct target *target)
+/* The command is ready before it is known whether it is needed. */
+static void db_prepare_bridge(struct target *target)
 {
+	struct buf command = BUF_INIT;
+	char *path = mem_printf("%s/.s.PGSQL.%d", target->place.name, target->place.port);
+
+	host_bridge_command(path, &command);
+	tunnel_set_bridge(target->tunnel, buf_str(&command), host_bridge_explain);
+	buf_fini(&command);
+	free(path);
+}
+
+void target_db_connect(struct target *target)
+{
+	const struct target_place *place = &target->place;
 	struct err err;
 
-	if (!target->local && target->address[0] == '/') {
-		err_set(&err, ERR_CONFIG,
-			"db_host = %s: a socket directory is not reached over SSH; set db_host to an "
-			"address as seen from %s",
-			target->address, config_get(target->section, CONFIG_SSH));
-		db_fail(target, &err, false);
-		return;
-	}
+	target->db_bridged = false;
 	if (!target->local) {
-		target->tunnel = tunnel_open(target->loop, target->main.transport, target->address,
-			(int)config_get_long(target->section, CONFIG_DB_PORT), db_peer_allowed, target,
-			&err);
+		target->tunnel = tunnel_open(target->loop, target->main.transport,
+			place->addresses.items[place->at], place->port, db_peer_allowed, target, &err);
 		if (!target->tunnel) {
-			db_fail(target, &err, true);
+			target_db_fail(target, &err, true);
 			return;
 		}
+		if (db_is_socket(target))
+			db_prepare_bridge(target);
 	}
-	target_set_step(target, TARGET_STEP_DATABASE, TARGET_STEP_RUNNING, target->address);
+	target_set_step(target, TARGET_STEP_DATABASE, TARGET_STEP_RUNNING,
+		place->addresses.items[place->at]);
 	target->watch_conn = db_open_conn(target, false);
 	db_open_acting(target);
 	target_changed(target);
 }
 
-static int db_read_address(struct target *target, const struct host_output *output,
-	const struct err *run_err, struct err *err)
+bool target_db_is_busy(const struct target *target)
 {
-	const char *name = config_get(target->section, CONFIG_DB_CONTAINER);
-	struct host_container container;
-	char what[256];
-	int rc = -1;
-
-	snprintf(what, sizeof(what), "looking for container %s on %s", name,
-		config_get(target->section, CONFIG_SSH));
-	if (host_output_check(output, run_err, what, err) < 0)
-		return -1;
-	if (host_container_parse(output->out.data, output->out.len, name, &container, err) < 0)
-		return -1;
-	if (!container.running)
-		err_set(err, ERR_COMMAND, "container %s is not running (%s): start it, or set db_container",
-			name, container.status);
-	else if (!*container.address)
-		err_set(err, ERR_COMMAND,
-			"container %s has no address of its own: set db_host to where its server listens",
-			name);
-	else
-		rc = 0;
-	if (rc == 0)
-		target->address = mem_strdup(container.address);
-	host_container_fini(&container);
-	return rc;
-}
-
-static void db_on_address(void *arg, const struct host_output *output, const struct err *run_err)
-{
-	struct target *target = arg;
-	char detail[256];
-	struct err err;
-
-	target->address_run = NULL;
-	if (db_read_address(target, output, run_err, &err) < 0) {
-		db_fail(target, &err, true);
-		return;
-	}
-	snprintf(detail, sizeof(detail), "%s at %s",
-		config_get(target->section, CONFIG_DB_CONTAINER), target->address);
-	target_set_step(target, TARGET_STEP_ADDRESS, TARGET_STEP_DONE, detail);
-	db_connect(target);
-}
-
-static void db_find_address(struct target *target)
-{
-	struct host_run_options options = { .timeout_ms = ADDRESS_TIMEOUT_MS };
-	struct buf command = BUF_INIT;
-	struct err err;
-
-	target_set_step(target, TARGET_STEP_ADDRESS, TARGET_STEP_RUNNING,
-		config_get(target->section, CONFIG_DB_CONTAINER));
-	if (host_runtime_inspect(&target->runtime, config_get(target->section, CONFIG_DB_CONTAINER),
-		    &command, &err) == 0)
-		target->address_run = host_run_start(target->loop, target->main.transport,
-			buf_str(&command), &options, db_on_address, target);
-	else
-		db_fail(target, &err, false);
-	buf_fini(&command);
+	return target->watch_conn || target->address_run || target->db_verdict;
 }
 
 void target_db_start(struct target *target)
 {
-	if (!(target->wants & TARGET_DATABASE) || target->watch_conn || target->address_run)
-		return;
-	if (config_is_set(target->section, CONFIG_DB_HOST)) {
-		target->address = mem_strdup(config_get(target->section, CONFIG_DB_HOST));
-		target_set_step(target, TARGET_STEP_ADDRESS, TARGET_STEP_DONE, target->address);
-		db_connect(target);
-	} else {
-		db_find_address(target);
-	}
+	if ((target->wants & TARGET_DATABASE) && !target_db_is_busy(target))
+		target_place_find(target);
 }
 
 void target_db_stop(struct target *target)
 {
 	loop_timer_stop(target->db_again);
-	loop_timer_stop(target->acting_again);
-	target->db_again = target->acting_again = NULL;
+	loop_timer_stop(target->db_verdict);
+	target->db_again = target->db_verdict = NULL;
 	host_run_cancel(target->address_run);
 	target->address_run = NULL;
-	db_watch_stop(target->watch);
-	target->watch = NULL;
-	if (target->watch_conn || target->acting_conn)
-		target->connection_id++;
-	db_conn_close(target->acting_conn);
-	db_conn_close(target->watch_conn);
-	target->acting_conn = target->watch_conn = NULL;
+	db_close_conns(target);
 	tunnel_close(target->tunnel);
 	target->tunnel = NULL;
-	free(target->address);
-	target->address = NULL;
+	target_place_forget(target);
 }

@@ -48,6 +48,16 @@ struct target_source {
 	bool lines_pending;                /* on_log is due at the end of this read */
 };
 
+/* Where the server listens, as the configuration, a service and the container say. Strings are owned;
+ * NULL when not known. */
+struct target_place {
+	char *name;                /* for libpq: real name or address, or socket directory */
+	struct strlist addresses;  /* as seen from the host: to be tried in this order */
+	size_t at;                 /* the one in use */
+	int port;
+	bool known;
+};
+
 /* A transport with what is needed to keep it up. */
 struct target_link {
 	struct target *target;
@@ -84,14 +94,19 @@ struct target {
 	struct target_asking asking;
 
 	/* The database. */
+	struct target_place place;
 	struct host_run *address_run;
-	char *address;                     /* as seen from the host */
 	struct ssh_tunnel *tunnel;
 	struct db_conn *watch_conn;
 	struct db_conn *acting_conn;
 	struct db_watch *watch;
 	struct db_snapshot *snapshot;
 	struct loop_timer *db_again;
+	struct loop_timer *db_verdict;     /* the connection broke; why is not known yet */
+	int db_looks;
+	struct err db_why;
+	enum db_fault db_fault;
+	bool db_bridged;                   /* the way around forwarding to sockets is taken */
 	struct loop_timer *acting_again;
 	int db_attempts;
 	uint64_t connection_id;
@@ -123,14 +138,23 @@ int64_t target_backoff_ms(int attempts);
 void target_on_ssh_question(
 	void *arg, struct transport *transport, const struct ssh_question *question);
 /* The server wants a password: asks for it. False where nobody can be asked. */
-bool target_ask_password(struct target *target, bool wrong);
+bool target_ask_password(struct target *target, bool wrong, const struct err *why);
 /* The transport is gone, and its question with it. */
 void target_ask_lapse(struct target *target, struct transport *transport);
 void target_ask_fini(struct target *target);
 
+/* target_place.c */
+/* Finds out; db_connect or db_fail of target_db.c is called back: never from inside for a container. */
+void target_place_find(struct target *target);
+void target_place_forget(struct target *target);
+
 /* target_db.c */
+void target_db_connect(struct target *target);
+void target_db_fail(struct target *target, const struct err *why, bool worth_trying);
 void target_db_start(struct target *target);
 void target_db_stop(struct target *target);
+/* Connected, or on the way. */
+bool target_db_is_busy(const struct target *target);
 void target_db_apply_interval(struct target *target);
 
 /* target_migrations.c */

@@ -19,6 +19,7 @@
 #include <pgoncall/base/mem.h>
 
 #include "fault.h"
+#include "passfile.h"
 #include "resolve.h"
 #include "result.h"
 
@@ -61,6 +62,9 @@ struct db_conn {
 
 	/* As asked for; owned, NULL: libpq's choice. */
 	char *host, *hostaddr, *port, *want_dbname, *want_user, *password, *sslmode, *application;
+	char *service;
+	bool over_socket;
+	char *passfile_refused; /* one that libpq would not read; or NULL */
 	char *settings; /* the startup parameter "options" */
 	int connect_timeout_s;
 };
@@ -87,6 +91,8 @@ static void conn_free_strings(struct db_conn *conn)
 	free(conn->sslmode);
 	free(conn->application);
 	free(conn->settings);
+	free(conn->service);
+	free(conn->passfile_refused);
 	free(conn->fatal);
 	free(conn->user);
 	free(conn->dbname);
@@ -182,6 +188,20 @@ static const char *conn_host_name(const struct db_conn *conn)
 	return str_empty(host) ? "the local socket" : host;
 }
 
+/* Where a password came from that libpq found by itself and does not name: NULL where it is the
+ * operator's answer, or from a file. */
+static const char *conn_password_source(const struct db_conn *conn)
+{
+	const char *environment = getenv("PGPASSWORD");
+	const char *used = conn->pg && PQpass(conn->pg) ? PQpass(conn->pg) : "";
+
+	if (!str_empty(conn->password) || !*used)
+		return NULL;
+	if (!str_empty(environment) && strcmp(environment, used) == 0)
+		return "PGPASSWORD";
+	return "the service file";
+}
+
 /* Reports what libpq says is wrong. */
 static void conn_fail(struct db_conn *conn)
 {
@@ -195,6 +215,8 @@ static void conn_fail(struct db_conn *conn)
 	where.port = conn->pg && PQport(conn->pg) ? atoi(PQport(conn->pg)) : 0;
 	where.user = conn->pg && PQuser(conn->pg) ? PQuser(conn->pg) : "";
 	where.dbname = conn->pg && PQdb(conn->pg) ? PQdb(conn->pg) : "";
+	where.password_source = conn_password_source(conn);
+	where.passfile_refused = conn->passfile_refused;
 	where.was_up = conn->state == CONN_UP;
 	where.needs_password = conn->pg && !where.was_up && PQconnectionNeedsPassword(conn->pg);
 	conn->fault = fault_of_connection(&where, message, conn->sqlstate, &err);
@@ -473,10 +495,13 @@ static void conn_begin(struct db_conn *conn, const char *hosts, const char *addr
 	const char *const keywords[] = { "host", "hostaddr", "port", "dbname", "user", "password",
 		"sslmode", "application_name", "options", "client_encoding", "target_session_attrs",
 		"keepalives_idle", "keepalives_interval", "keepalives_count", "tcp_user_timeout",
-		NULL };
+		"service", "gssencmode", "passfile", NULL };
 	const char *const values[] = { hosts, addresses, conn->port, conn->want_dbname,
-		conn->want_user, conn->password, conn->sslmode, conn->application, conn->settings,
-		"UTF8", "any", "5", "2", "3", "10000", NULL };
+		conn->want_user, conn->password, conn->over_socket ? "disable" : conn->sslmode,
+		conn->application, conn->settings, "UTF8", "any", "5", "2", "3", "10000",
+		conn->service, conn->over_socket ? "disable" : NULL,
+		/* A file that is not there is passed over without a word. */
+		conn->passfile_refused ? "/dev/null/none" : NULL, NULL };
 
 	conn->pg = PQconnectStartParams(keywords, values, 0);
 	conn->state = CONN_CONNECTING;
@@ -575,6 +600,9 @@ struct db_conn *db_conn_open(struct loop *loop, const struct db_conn_options *op
 	conn->want_user = mem_strdup_opt(options->user);
 	conn->password = mem_strdup_opt(options->password);
 	conn->sslmode = mem_strdup_opt(options->sslmode);
+	conn->service = mem_strdup_opt(options->service);
+	conn->over_socket = options->over_socket;
+	conn->passfile_refused = passfile_refused();
 	conn->application =
 		mem_strdup(options->application_name ? options->application_name : "pgoncall");
 	conn->settings = conn_settings(options);

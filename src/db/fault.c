@@ -9,6 +9,8 @@
 #include <stdio.h>
 #include <string.h>
 
+#include <pgoncall/base/str.h>
+
 /* What a SQLSTATE means for a connection: "PostgreSQL at HOST: BEFORE WHAT: AFTER", or the server's
  * own message in the place of AFTER. */
 static const struct fault_row {
@@ -100,6 +102,65 @@ static void fault_say(const struct fault_row *row, const struct fault_where *whe
 		row->quote_server ? server : "");
 }
 
+/* What libpq says of TLS, by words of its message, and what to say instead; the first line of the
+ * message is appended where `quote` says so. */
+static const struct {
+	const char *words;
+	const char *sentence;
+	bool quote;
+} fault_tls_rows[] = {
+	{ "certificate verify failed",
+		"the server's certificate is not signed by an authority of sslrootcert (PGSSLROOTCERT, "
+		"~/.postgresql/root.crt)",
+		true },
+	{ "server does not support SSL",
+		"the server speaks no TLS, and db_sslmode (or PGSSLMODE, or the service) requires it",
+		false },
+	{ "root certificate file",
+		"the server is to be verified, and there is no file of authorities: name it by "
+		"PGSSLROOTCERT or in a service (sslrootcert)",
+		true },
+	{ "channel binding", "the password exchange cannot be bound to TLS", true },
+	{ "", "TLS cannot be set up", true },
+};
+
+/* 'server certificate for "NAME" (and 2 other names) does not match host name "HOST"' */
+static bool fault_say_wrong_name(const char *address, const char *line, struct err *err)
+{
+	static const char begins[] = "server certificate for ", middle[] = " does not match host name ";
+	const char *at = strstr(line, middle), *host;
+
+	if (!at || !str_starts(line, begins))
+		return false;
+	host = at + sizeof(middle) - 1;
+	line += sizeof(begins) - 1;
+	err_set(err, ERR_CONNECT,
+		"PostgreSQL at %s: the server's certificate is not for %.*s: it is for %.*s; set "
+		"db_host to a name that is in it (or a service with hostaddr), or db_sslmode to "
+		"verify-ca",
+		address, (int)strcspn(host + 1, "\""), host + 1, (int)(at - line), line);
+	return true;
+}
+
+static bool fault_say_tls(const char *address, const char *line, struct err *err)
+{
+	size_t i;
+
+	if (fault_say_wrong_name(address, line, err))
+		return true;
+	if (!strstr(line, "SSL") && !strstr(line, "certificate") && !strstr(line, "channel binding"))
+		return false;
+	for (i = 0; i < sizeof(fault_tls_rows) / sizeof(fault_tls_rows[0]); i++) {
+		if (!strstr(line, fault_tls_rows[i].words))
+			continue;
+		err_set(err, ERR_CONNECT, "PostgreSQL at %s: %s%s%s", address,
+			fault_tls_rows[i].sentence, fault_tls_rows[i].quote ? ": " : "",
+			fault_tls_rows[i].quote ? line : "");
+		return true;
+	}
+	return false;
+}
+
 /* The server itself said nothing: the way to it, or TLS. */
 static enum db_fault fault_without_sqlstate(
 	const struct fault_where *where, const char *address, const char *line, struct err *err)
@@ -115,11 +176,85 @@ static enum db_fault fault_without_sqlstate(
 			line);
 		return DB_FAULT_UNREACHABLE;
 	}
-	err_set(err, ERR_CONNECT, "cannot connect to PostgreSQL at %s: %s", address, line);
 	/* TLS and authentication set-up do not mend themselves. */
-	if (strstr(line, "SSL") || strstr(line, "certificate") || strstr(line, "authentication"))
+	if (fault_say_tls(address, line, err))
+		return DB_FAULT_OTHER;
+	err_set(err, ERR_CONNECT, "cannot connect to PostgreSQL at %s: %s", address, line);
+	if (strstr(line, "authentication"))
 		return DB_FAULT_OTHER;
 	return DB_FAULT_UNREACHABLE;
+}
+
+/* Between 'password retrieved from file "' and the next quote. */
+static bool fault_password_file(const char *message, char *out, size_t size)
+{
+	static const char words[] = "password retrieved from file \"";
+	const char *at = strstr(message, words);
+
+	if (!at)
+		return false;
+	at += sizeof(words) - 1;
+	snprintf(out, size, "%.*s", (int)strcspn(at, "\"\n"), at);
+	return true;
+}
+
+static void fault_say_wrong_password(const struct fault_where *where, const char *address,
+	const char *message, struct err *err)
+{
+	char file[512];
+
+	if (fault_password_file(message, file, sizeof(file)))
+		err_set(err, ERR_AUTH,
+			"PostgreSQL at %s: the server refuses the password of role %s that stands in "
+			"%s: mend its line for %s:%d:%s:%s",
+			address, where->user, file, where->host, where->port, where->dbname,
+			where->user);
+	else if (where->password_source)
+		err_set(err, ERR_AUTH,
+			"PostgreSQL at %s: the server refuses the password of role %s that comes "
+			"from %s",
+			address, where->user, where->password_source);
+	else
+		err_set(err, ERR_AUTH,
+			"PostgreSQL at %s: the server refuses the password of role %s", address,
+			where->user);
+}
+
+static void fault_say_no_password(
+	const struct fault_where *where, const char *address, struct err *err)
+{
+	if (where->passfile_refused)
+		err_set(err, ERR_AUTH,
+			"PostgreSQL at %s asks for a password of role %s, and %s is not read because "
+			"it is open to others: chmod 600 it",
+			address, where->user, where->passfile_refused);
+	else
+		err_set(err, ERR_AUTH,
+			"PostgreSQL at %s asks for a password of role %s: put it in ~/.pgpass (or "
+			"PGPASSFILE, PGPASSWORD)",
+			address, where->user);
+}
+
+/* Refusals by pg_hba.conf whose own words ("Peer authentication failed") name no remedy. */
+static bool fault_say_hba(
+	const struct fault_where *where, const char *address, const char *server, struct err *err)
+{
+	if (str_starts(server, "connection requires a valid client certificate")) {
+		err_set(err, ERR_AUTH,
+			"PostgreSQL at %s wants a client certificate of role %s: name it by PGSSLCERT "
+			"and PGSSLKEY or in a service, or put it in ~/.postgresql/postgresql.crt and "
+			"postgresql.key",
+			address, where->user);
+		return true;
+	}
+	if (!str_starts(server, "Peer authentication failed"))
+		return false;
+	err_set(err, ERR_AUTH,
+		"PostgreSQL at %s: peer authentication failed: over its socket role %s is for the "
+		"system's user of that name, and SSH logs in as another one; set db_user or ssh, or "
+		"let pg_ident.conf or pg_hba.conf there allow it",
+		address, where->user);
+	return true;
 }
 
 enum db_fault fault_of_connection(const struct fault_where *where, const char *message,
@@ -137,10 +272,7 @@ enum db_fault fault_of_connection(const struct fault_where *where, const char *m
 	if (!line[0])
 		snprintf(line, sizeof(line), "no reason was given");
 	if (where->needs_password) {
-		err_set(err, ERR_AUTH,
-			"PostgreSQL at %s asks for a password of role %s: put it in ~/.pgpass (or "
-			"PGPASSFILE, PGPASSWORD)",
-			address, where->user);
+		fault_say_no_password(where, address, err);
 		return DB_FAULT_PASSWORD_NEEDED;
 	}
 	if (!server)
@@ -150,7 +282,10 @@ enum db_fault fault_of_connection(const struct fault_where *where, const char *m
 			line, sqlstate);
 		return where->was_up ? DB_FAULT_LOST : DB_FAULT_OTHER;
 	}
-	fault_say(row, where, address, line, err);
+	if (row->fault == DB_FAULT_PASSWORD_WRONG)
+		fault_say_wrong_password(where, address, message, err);
+	else if (strcmp(sqlstate, "28000") != 0 || !fault_say_hba(where, address, line, err))
+		fault_say(row, where, address, line, err);
 	return where->was_up ? DB_FAULT_LOST : row->fault;
 }
 

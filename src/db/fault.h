@@ -12,12 +12,14 @@
 /* Room for a SQLSTATE. */
 #define DB_SQLSTATE_SIZE 6
 
-/* Who was asked for what; for the sentences. Strings are never NULL. */
+/* Who was asked for what; for the sentences. Strings are never NULL but where it is said. */
 struct fault_where {
 	const char *host;
 	int port;
 	const char *dbname;
 	const char *user;
+	const char *password_source;  /* "PGPASSWORD", …; NULL: a file, or the operator */
+	const char *passfile_refused; /* a password file that libpq does not read; or NULL */
 	bool needs_password; /* libpq: asked for one, none found */
 	bool was_up;
 };

@@ -20,33 +20,50 @@ static const char *container_text(const json_t *object, const char *key)
 	return text ? text : "";
 }
 
-/* The first address set: the container's own, else that of its first network, else IPv6. */
-static const char *container_address(const json_t *network)
-{
-	static const char *const keys[] = { "IPAddress", "GlobalIPv6Address" };
-	const char *name, *text;
-	json_t *one;
-	size_t i;
-
-	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-		text = container_text(network, keys[i]);
-		if (*text)
-			return text;
-		json_object_foreach(json_object_get(network, "Networks"), name, one)
-		{
-			text = container_text(one, keys[i]);
-			if (*text)
-				return text;
-		}
-	}
-	return "";
-}
-
 static bool container_is_address(const char *text)
 {
 	unsigned char bytes[sizeof(struct in6_addr)];
 
 	return inet_pton(AF_INET, text, bytes) == 1 || inet_pton(AF_INET6, text, bytes) == 1;
+}
+
+/* Returns -1 on what is no address. */
+static int container_add_address(
+	struct host_container *container, const json_t *network, const char *key, const char **bad)
+{
+	const char *text = container_text(network, key);
+
+	if (!*text || strlist_has(&container->addresses, text))
+		return 0;
+	if (!container_is_address(text)) {
+		*bad = text;
+		return -1;
+	}
+	strlist_add(&container->addresses, text);
+	return 0;
+}
+
+/* The container's own first, then those of its networks; IPv4 before IPv6. */
+static int container_add_addresses(
+	struct host_container *container, const json_t *network, const char **bad)
+{
+	static const char *const keys[] = { "IPAddress", "GlobalIPv6Address" };
+	json_t *networks = json_object_get(network, "Networks"), *one;
+	const char *name;
+	size_t i;
+
+	for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+		if (container_add_address(container, network, keys[i], bad) < 0)
+			return -1;
+		json_object_foreach(networks, name, one)
+		{
+			if (container_add_address(container, one, keys[i], bad) < 0)
+				return -1;
+		}
+	}
+	if (!container->addresses.n && container->host_network)
+		strlist_add(&container->addresses, "127.0.0.1");
+	return 0;
 }
 
 static const char *container_health(const json_t *state)
@@ -69,13 +86,17 @@ static void container_fill(struct host_container *container, const json_t *root)
 	container->image_id = mem_strdup(container_text(root, "image"));
 	container->image_name = mem_strdup(container_text(root, "image_name"));
 	container->working_dir = mem_strdup(*directory ? directory : "/");
-	container->address = mem_strdup(container_address(json_object_get(root, "network")));
+	container->network_mode = mem_strdup(container_text(root, "network_mode"));
+	container->host_network = strcmp(container->network_mode, "host") == 0 ||
+		json_object_get(
+			json_object_get(json_object_get(root, "network"), "Networks"), "host");
 }
 
 int host_container_parse(const char *json, size_t len, const char *name,
 	struct host_container *container, struct err *err)
 {
 	json_error_t why;
+	const char *bad = "";
 	json_t *root;
 	int rc = 0;
 
@@ -88,14 +109,36 @@ int host_container_parse(const char *json, size_t len, const char *name,
 			root ? "not the object that was asked for" : why.text);
 	}
 	container_fill(container, root);
-	if (*container->address && !container_is_address(container->address)) {
+	if (container_add_addresses(container, json_object_get(root, "network"), &bad) < 0) {
 		rc = err_set(err, ERR_PARSE,
-			"container %s has the address \"%s\", which is not one", name,
-			container->address);
+			"container %s has the address \"%s\", which is not one", name, bad);
 		host_container_fini(container);
 	}
 	json_decref(root);
 	return rc;
+}
+
+int host_container_check_address(
+	const struct host_container *container, const char *name, struct err *err)
+{
+	static const char shared[] = "container:";
+
+	if (!container->running)
+		return err_set(err, ERR_COMMAND,
+			"container %s is not running (%s): start it, or set db_container to the one "
+			"that is",
+			name, *container->status ? container->status : "state unknown");
+	if (container->addresses.n)
+		return 0;
+	if (strncmp(container->network_mode, shared, sizeof(shared) - 1) == 0)
+		return err_set(err, ERR_COMMAND,
+			"container %s shares the network of container %.12s: set db_container to that "
+			"one",
+			name, container->network_mode + sizeof(shared) - 1);
+	return err_set(err, ERR_COMMAND,
+		"container %s has no address of its own (network %s): set db_host to where its "
+		"server listens, or to the directory on the host where its socket lies",
+		name, *container->network_mode ? container->network_mode : "unknown");
 }
 
 void host_container_fini(struct host_container *container)
@@ -106,6 +149,7 @@ void host_container_fini(struct host_container *container)
 	free(container->image_id);
 	free(container->image_name);
 	free(container->working_dir);
-	free(container->address);
+	free(container->network_mode);
+	strlist_fini(&container->addresses);
 	memset(container, 0, sizeof(*container));
 }

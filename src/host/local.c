@@ -23,7 +23,7 @@
 #include <unistd.h>
 
 #include <pgoncall/base/mem.h>
-#include <pgoncall/host/pump.h>
+#include <pgoncall/loop/pump.h>
 
 struct local {
 	struct transport transport; /* first: transport.h */
@@ -294,8 +294,12 @@ static void dial_on_connecting(struct loop_poll *poll, int events, void *arg)
 
 static void dial_fail(struct stream *stream, int errnum)
 {
-	err_set(&stream->failure, ERR_CONNECT, "nothing answers at %s port %d: %s", stream->host,
-		stream->port, strerror(errnum));
+	if (stream->host[0] == '/')
+		err_set(&stream->failure, ERR_CONNECT, "nothing answers at the socket %s: %s",
+			stream->host, strerror(errnum));
+	else
+		err_set(&stream->failure, ERR_CONNECT, "nothing answers at %s port %d: %s",
+			stream->host, stream->port, strerror(errnum));
 	stream_fail(stream);
 }
 
@@ -331,12 +335,10 @@ static void dial_try_next(struct stream *stream, int errnum)
 	dial_fail(stream, errnum);
 }
 
-/* A directory holds the server's socket under PostgreSQL's name. */
 static void dial_unix(struct stream *stream)
 {
 	struct sockaddr_un address = { .sun_family = AF_UNIX };
-	int n = snprintf(address.sun_path, sizeof(address.sun_path), "%s/.s.PGSQL.%d", stream->host,
-		stream->port);
+	int n = snprintf(address.sun_path, sizeof(address.sun_path), "%s", stream->host);
 	int errnum = n < 0 || (size_t)n >= sizeof(address.sun_path) ? ENAMETOOLONG : 0;
 
 	if (!errnum)

@@ -67,7 +67,7 @@ static int runtime_check_argv(const struct strlist *argv, struct err *err)
 
 /* --- containers ------------------------------------------------------------------------------ */
 
-static const char *runtime_command(const struct host_runtime *runtime)
+const char *host_runtime_words(const struct host_runtime *runtime)
 {
 	const char *command = runtime->command;
 
@@ -82,7 +82,7 @@ static void runtime_begin(const struct host_runtime *runtime, struct buf *out)
 {
 	struct buf line = BUF_INIT;
 
-	host_command_add_setting(&line, runtime_command(runtime));
+	host_command_add_setting(&line, host_runtime_words(runtime));
 	buf_add(out, line.data, line.len);
 	buf_fini(&line);
 }
@@ -187,7 +187,7 @@ static int container_logs(const struct host_runtime *runtime, const struct host_
 #define INSPECT_FORMAT                                                                             \
 	"{\"state\":{{json .State}},\"image\":{{json .Image}},"                                    \
 	"\"image_name\":{{json .Config.Image}},\"working_dir\":{{json .Config.WorkingDir}},"       \
-	"\"network\":{{json .NetworkSettings}}}"
+	"\"network\":{{json .NetworkSettings}},\"network_mode\":{{json .HostConfig.NetworkMode}}}"
 
 static int container_inspect(
 	const struct host_runtime *runtime, const char *container, struct buf *out, struct err *err)

@@ -20,6 +20,7 @@
 #include <pgoncall/base/mem.h>
 #include <pgoncall/base/str.h>
 #include <pgoncall/loop/loop.h>
+#include <pgoncall/ssh/wire.h>
 
 #include "session_internal.h"
 
@@ -177,6 +178,7 @@ void channel_free(struct channel *channel)
 	free(channel->in.data);
 	free(channel->out[0].data);
 	free(channel->out[1].data);
+	buf_fini(&channel->message);
 	free(channel->host);
 	free(channel->command);
 	free(channel);
@@ -200,10 +202,34 @@ void channel_end(struct channel *channel, int status, const struct err *err)
 
 /* --- opening ---------------------------------------------------------------------------------- */
 
+static bool channel_is_socket(const struct channel *channel)
+{
+	return channel->kind == CHANNEL_DIAL && channel->host[0] == '/';
+}
+
+/* libssh2 1.10 has no call of its own for this. OpenSSH's PROTOCOL, 2.4: the path, a string and a
+ * number that are reserved. libssh2 reads the message again until it is sent. */
+static LIBSSH2_CHANNEL *channel_ask_socket(struct channel *channel)
+{
+	static const char type[] = "direct-streamlocal@openssh.com";
+	struct buf *message = &channel->message;
+
+	if (!message->len) {
+		wire_add_string(message, channel->host, strlen(channel->host));
+		wire_add_string(message, "", 0);
+		wire_add_u32(message, 0);
+	}
+	return libssh2_channel_open_ex(session_lib(channel->session), type, strlen(type),
+		LIBSSH2_CHANNEL_WINDOW_DEFAULT, LIBSSH2_CHANNEL_PACKET_DEFAULT, message->data,
+		(unsigned)message->len);
+}
+
 static LIBSSH2_CHANNEL *channel_ask_open(struct channel *channel)
 {
 	LIBSSH2_SESSION *lib = session_lib(channel->session);
 
+	if (channel_is_socket(channel))
+		return channel_ask_socket(channel);
 	if (channel->kind == CHANNEL_DIAL)
 		return libssh2_channel_direct_tcpip_ex(
 			lib, channel->host, channel->port, "127.0.0.1", 0);
@@ -217,7 +243,12 @@ static void channel_refused(struct channel *channel)
 	const char *message = session_last_message(channel->session);
 	struct err err = { ERR_OK, "" };
 
-	if (channel->kind == CHANNEL_DIAL && str_contains_nocase(message, "prohibited"))
+	if (channel_is_socket(channel))
+		err_set(&err, ERR_CONNECT,
+			"the socket %s on %s does not take connections, or sshd there does not "
+			"forward to sockets (AllowStreamLocalForwarding)",
+			channel->host, name);
+	else if (channel->kind == CHANNEL_DIAL && str_contains_nocase(message, "prohibited"))
 		err_set(&err, ERR_REFUSED,
 			"sshd at %s forbids connections to %s:%d; allow them there "
 			"(AllowTcpForwarding, PermitOpen)",

@@ -19,6 +19,17 @@ struct openssh_asker;
 struct openssh_stream;
 struct resolving;
 
+/* A socket in our directory that the master forwards to one on the far side. */
+struct openssh_forward {
+	struct openssh *ssh;
+	struct openssh_forward *next;
+	char *path;               /* on the far side */
+	char local[128];          /* in our directory */
+	char log[128];            /* of the client that asks for it */
+	struct loop_child *child; /* that client, while it runs */
+	bool ready;
+};
+
 /* --- what ssh prints (openssh_log.c) --------------------------------------------------------- */
 
 #define OPENSSH_LINES 32
@@ -83,6 +94,7 @@ struct openssh {
 	struct openssh_stream *streams; /* oldest first */
 	struct loop_timer *guard; /* looks for callers that went away, while there are streams */
 	size_t session_limit;     /* commands at a time, as learnt from refusals */
+	struct openssh_forward *forwards;
 	unsigned long log_number;
 };
 
@@ -111,5 +123,17 @@ void openssh_exec(struct transport *base, const char *command, const int fds_tak
 	transport_done_cb done, void *arg);
 /* Ends all of them with this error. The state says already that no more are to be begun. */
 void openssh_streams_end(struct openssh *ssh, const struct err *err);
+/* The forward has come to be (ready), or has not (why; it is freed after this): for the streams that
+ * wait for it. */
+void openssh_streams_forwarded(
+	struct openssh *ssh, const struct openssh_forward *forward, const struct err *why);
+
+/* --- sockets on the far side (openssh_socket.c) ----------------------------------------------- */
+
+/* The forward to a path, asked for where there is none yet. NULL: there can be none. */
+struct openssh_forward *openssh_forward_to(struct openssh *ssh, const char *path, struct err *err);
+/* A connection to its local end, which is ready: a descriptor, or -1. */
+int openssh_forward_connect(const struct openssh_forward *forward, struct err *err);
+void openssh_forwards_free(struct openssh *ssh);
 
 #endif

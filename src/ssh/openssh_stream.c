@@ -24,6 +24,7 @@
 #include <pgoncall/base/str.h>
 #include <pgoncall/base/utf8.h>
 #include <pgoncall/loop/loop.h>
+#include <pgoncall/loop/pump.h>
 
 #define STREAM_LOG_MAX  65536
 #define STREAM_GUARD_MS 200
@@ -41,6 +42,8 @@ struct openssh_stream {
 	char *host;
 	int port;
 	int fds[3];                 /* owned; for a connection the first one only */
+	struct pump *pump;          /* to a socket there; it has the descriptor then */
+	size_t received;            /* bytes that came from that socket */
 	int gone;                   /* guard rounds since the caller went away */
 	struct loop_child *child;   /* NULL: waits for its turn */
 	char log[128];              /* of the client */
@@ -65,6 +68,7 @@ static void stream_free(struct openssh_stream *stream)
 		loop_child_kill(stream->child, SIGKILL);
 		loop_child_forget(stream->child);
 	}
+	pump_stop(stream->pump);
 	if (stream->log[0])
 		unlink(stream->log);
 	for (i = 0; i < 3; i++)
@@ -420,6 +424,72 @@ static struct openssh_stream *stream_new(
 	return stream;
 }
 
+/* --- sockets on the far side ------------------------------------------------------------------ */
+
+/* A stream over which nothing came was not let through: every server that is there says something
+ * before it hangs up. */
+static void socket_on_pump_end(void *arg, enum pump_end end, int errnum)
+{
+	struct openssh_stream *stream = arg;
+	struct openssh *ssh = stream->ssh;
+	struct err err = { ERR_OK, "" };
+
+	(void)end;
+	(void)errnum;
+	openssh_enter(ssh);
+	stream->pump = NULL;
+	if (!stream->received)
+		err_set(&err, ERR_CONNECT,
+			"the socket %s on %s does not take connections, or sshd there does not "
+			"forward to sockets (AllowStreamLocalForwarding)",
+			stream->host, ssh->destination);
+	stream_end(stream, err.code ? -1 : 0, &err);
+	openssh_leave(ssh);
+}
+
+static void socket_join(struct openssh_stream *stream, const struct openssh_forward *forward)
+{
+	int fds[2] = { stream->fds[0], openssh_forward_connect(forward, &stream->failure) };
+
+	if (fds[1] < 0) {
+		stream_fail(stream);
+		return;
+	}
+	stream->fds[0] = -1;
+	stream->pump =
+		pump_start(stream->ssh->loop, fds, PUMP_BOTH, socket_on_pump_end, stream);
+	pump_count(stream->pump, 1, &stream->received);
+}
+
+static void socket_start(struct openssh_stream *stream)
+{
+	struct openssh_forward *forward =
+		openssh_forward_to(stream->ssh, stream->host, &stream->failure);
+
+	if (!forward)
+		stream_fail(stream);
+	else if (forward->ready)
+		socket_join(stream, forward);
+}
+
+void openssh_streams_forwarded(
+	struct openssh *ssh, const struct openssh_forward *forward, const struct err *why)
+{
+	struct openssh_stream *stream;
+
+	for (stream = ssh->streams; stream; stream = stream->next) {
+		if (stream->command || stream->pump || stream->failing ||
+			!str_equal(stream->host, forward->path))
+			continue;
+		if (forward->ready) {
+			socket_join(stream, forward);
+			continue;
+		}
+		stream->failure = *why;
+		stream_fail(stream);
+	}
+}
+
 void openssh_dial(struct transport *base, const char *host, int port, int fd_take,
 	transport_done_cb done, void *arg)
 {
@@ -430,14 +500,10 @@ void openssh_dial(struct transport *base, const char *host, int port, int fd_tak
 		return;
 	stream->host = mem_strdup(host);
 	stream->port = port;
-	if (host[0] != '/') {
+	if (host[0] == '/')
+		socket_start(stream);
+	else
 		stream_start(stream);
-		return;
-	}
-	err_set(&stream->failure, ERR_CONNECT,
-		"the system's ssh does not reach the socket in %s; set db_host to an address",
-		host);
-	stream_fail(stream);
 }
 
 void openssh_exec(struct transport *base, const char *command, const int fds_take[3],

@@ -148,6 +148,7 @@ static void openssh_stop(struct openssh *ssh)
 	loop_timer_stop(ssh->watch);
 	ssh->watch = NULL;
 	openssh_stop_log(ssh);
+	openssh_forwards_free(ssh);
 	if (ssh->master) {
 		loop_child_kill(ssh->master, SIGTERM);
 		loop_child_forget(ssh->master);

@@ -28,8 +28,11 @@ struct ssh_tunnel {
 	struct loop_poll *poll; /* NULL once closed */
 	int fd;
 	struct transport *transport;
-	char *remote_host;
+	char *remote_host; /* or the socket's path */
 	int remote_port;
+	bool bridged; /* the command is run instead of dialling */
+	char *bridge; /* NULL: there is none */
+	void (*explain)(int status, const char *path, struct err *err);
 	bool (*peer_allowed)(void *arg, int peer_port);
 	void *arg;
 	char address[INET_ADDRSTRLEN];
@@ -41,6 +44,7 @@ static void tunnel_unref(struct ssh_tunnel *tunnel)
 {
 	if (--tunnel->refs)
 		return;
+	free(tunnel->bridge);
 	free(tunnel->remote_host);
 	free(tunnel);
 }
@@ -52,6 +56,19 @@ static void tunnel_on_done(void *arg, int status, const struct err *err)
 	(void)status;
 	if (err->code)
 		tunnel->last_error = *err;
+	if (err->code == ERR_CONNECT && tunnel->bridge)
+		tunnel->bridged = true;
+	tunnel_unref(tunnel);
+}
+
+static void tunnel_on_bridge_done(void *arg, int status, const struct err *err)
+{
+	struct ssh_tunnel *tunnel = arg;
+
+	if (err->code)
+		tunnel->last_error = *err;
+	else if (status)
+		tunnel->explain(status, tunnel->remote_host, &tunnel->last_error);
 	tunnel_unref(tunnel);
 }
 
@@ -80,8 +97,12 @@ static void tunnel_on_connection(struct loop_poll *poll, int events, void *arg)
 	}
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &on, sizeof(on));
 	tunnel->refs++;
-	tunnel->transport->ops->dial(tunnel->transport, tunnel->remote_host, tunnel->remote_port,
-		fd, tunnel_on_done, tunnel);
+	if (tunnel->bridged)
+		tunnel->transport->ops->exec(tunnel->transport, tunnel->bridge,
+			(const int[3]){ fd, fd, -1 }, tunnel_on_bridge_done, tunnel);
+	else
+		tunnel->transport->ops->dial(tunnel->transport, tunnel->remote_host,
+			tunnel->remote_port, fd, tunnel_on_done, tunnel);
 }
 
 /* 127.1.0.0 up to 127.254.255.255: never 127.0.0.1, where others listen. */
@@ -144,7 +165,9 @@ struct ssh_tunnel *tunnel_open(struct loop *loop, struct transport *transport,
 
 	tunnel->refs = 1;
 	tunnel->transport = transport;
-	tunnel->remote_host = mem_strdup(remote_host);
+	tunnel->remote_host = remote_host[0] == '/'
+		? mem_printf("%s/.s.PGSQL.%d", remote_host, remote_port)
+		: mem_strdup(remote_host);
 	tunnel->remote_port = remote_port;
 	tunnel->peer_allowed = peer_allowed;
 	tunnel->arg = arg;
@@ -154,6 +177,24 @@ struct ssh_tunnel *tunnel_open(struct loop *loop, struct transport *transport,
 	}
 	tunnel->poll = loop_poll_start(loop, tunnel->fd, LOOP_READ, tunnel_on_connection, tunnel);
 	return tunnel;
+}
+
+void tunnel_set_bridge(struct ssh_tunnel *tunnel, const char *command,
+	void (*explain)(int status, const char *path, struct err *err))
+{
+	free(tunnel->bridge);
+	tunnel->bridge = mem_strdup(command);
+	tunnel->explain = explain;
+}
+
+bool tunnel_is_bridged(const struct ssh_tunnel *tunnel)
+{
+	return tunnel->bridged;
+}
+
+int tunnel_streams(const struct ssh_tunnel *tunnel)
+{
+	return tunnel->refs - 1;
 }
 
 void tunnel_close(struct ssh_tunnel *tunnel)

@@ -28,6 +28,8 @@ struct db_conn_options {
 	const char *user;
 	const char *password; /* asked from the operator; NULL: passfile, PGPASSWORD */
 	const char *sslmode;
+	const char *service; /* what is NULL or "" here comes from it (see db/service.h) */
+	bool over_socket;    /* hostaddr leads to a Unix socket: TLS does not apply, as in libpq */
 	const char *application_name; /* NULL: "pgoncall" */
 	bool read_only;               /* default_transaction_read_only = on */
 	int connect_timeout_s;        /* for all of it, 0: 10 */

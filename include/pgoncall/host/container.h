@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include <pgoncall/base/err.h>
+#include <pgoncall/base/str.h>
 
 /* What inspect says. Strings are owned and never NULL; "" is not known. */
 struct host_container {
@@ -18,11 +19,18 @@ struct host_container {
 	char *image_id;   /* "sha256:…" (docker) or hex (podman) */
 	char *image_name;
 	char *working_dir; /* absolute, "/" when unset */
-	char *address;     /* an IPv4 or IPv6 literal, validated; "" with host networking or none */
+	/* Where the host reaches it: IPv4 and IPv6 literals, validated, the likeliest first; the
+	 * host's own loopback address with host networking; none where it has no network. */
+	struct strlist addresses;
+	char *network_mode; /* "bridge", "host", "none", "container:ID", a network's name, or "" */
+	bool host_network;
 };
 /* `name` is for sentences. On failure *container is all empty. */
 int host_container_parse(const char *json, size_t len, const char *name,
 	struct host_container *container, struct err *err);
+/* 0 when it runs and has an address; else -1 with a sentence that says what to do. */
+int host_container_check_address(
+	const struct host_container *container, const char *name, struct err *err);
 void host_container_fini(struct host_container *container);
 
 #endif

@@ -33,6 +33,8 @@ struct host_runtime {
 /* "docker", "podman", "none"; 0 or -1. */
 int host_runtime_parse(const char *name, enum host_runtime_kind *kind);
 const char *host_runtime_name(enum host_runtime_kind kind);
+/* The operator's command as it stands, or the runtime's name. */
+const char *host_runtime_words(const struct host_runtime *runtime);
 
 /* What runs inside a container. With runtime none `container` is the application's directory. */
 struct host_exec {

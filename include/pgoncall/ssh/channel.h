@@ -9,6 +9,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <pgoncall/base/buf.h>
 #include <pgoncall/base/err.h>
 #include <pgoncall/ssh/transport.h>
 
@@ -59,8 +60,9 @@ struct channel {
 	enum channel_kind kind;
 	enum channel_state state;
 	struct _LIBSSH2_CHANNEL *lib;
-	char *host; /* DIAL */
+	char *host; /* DIAL: a name or address, or a socket's path */
 	int port;
+	struct buf message; /* of the request to open a socket */
 	char *command; /* EXEC */
 	struct channel_in in;
 	struct channel_out out[2]; /* stdout (or the stream), stderr */

@@ -42,7 +42,9 @@ typedef void (*transport_done_cb)(void *arg, int status, const struct err *err);
 
 struct transport_ops {
 	const char *name; /* "libssh2", "openssh", "local" */
-	/* Joins fd_take with a TCP connection to host:port as seen from the far side. */
+	/* Joins fd_take with a TCP connection to host:port as seen from the far side; or, where host
+	 * begins with a slash, with the Unix socket of that path there. For a socket an ERR_CONNECT
+	 * may also mean that the SSH server forwards to none: servers do not tell. */
 	void (*dial)(struct transport *transport, const char *host, int port, int fd_take,
 		transport_done_cb done, void *arg);
 	/* Runs a command line with the far side's shell; any of fds_take may be -1 (/dev/null). */

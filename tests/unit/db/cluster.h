@@ -63,8 +63,9 @@ static const char *cluster_as(void)
 	return geteuid() == 0 ? "runuser -u postgres --" : "env";
 }
 
+/* Of the server in $PGONCALL_PG_BIN (tests/versions), else of Debian's newest. */
 #define CLUSTER_BIN                                                                                \
-	"PATH=$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1):$PATH; "
+	"PATH=${PGONCALL_PG_BIN:-$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1)}:$PATH; "
 
 static int cluster_free_port(void)
 {
@@ -118,7 +119,7 @@ static int cluster_start(void **state)
 	if (geteuid() == 0 && cluster_shell("chown postgres %s", cluster.dir) != 0)
 		return -1;
 	if (cluster_shell(CLUSTER_BIN "%s env PATH=\"$PATH\" initdb -D %s/data -A trust -N "
-				      "-U postgres --no-instructions >/dev/null",
+				      "-U postgres >/dev/null",
 		    cluster_as(), cluster.dir) != 0)
 		return -1;
 	snprintf(path, sizeof(path), "%s/data/pg_hba.conf", cluster.dir);

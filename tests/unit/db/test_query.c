@@ -112,7 +112,7 @@ static void query_reads_arrays(void **state)
 
 static void fault_finds_the_server_s_words(void **state)
 {
-	const struct fault_where where = { "db.example", 5432, "boardofone", "bo1", false, false };
+	const struct fault_where where = { "db.example", 5432, "boardofone", "bo1", NULL, NULL, false, false };
 	char sqlstate[DB_SQLSTATE_SIZE];
 	struct err err;
 
@@ -141,7 +141,7 @@ static void fault_finds_the_server_s_words(void **state)
 
 static void fault_reads_what_has_no_sqlstate(void **state)
 {
-	struct fault_where where = { "db.example", 5432, "boardofone", "bo1", false, false };
+	struct fault_where where = { "db.example", 5432, "boardofone", "bo1", NULL, NULL, false, false };
 	char sqlstate[DB_SQLSTATE_SIZE];
 	struct err err;
 
@@ -153,9 +153,10 @@ static void fault_reads_what_has_no_sqlstate(void **state)
 			sqlstate, &err),
 		DB_FAULT_OTHER);
 	assert_string_equal(sqlstate, "");
-	assert_string_equal(err.text, "cannot connect to PostgreSQL at db.example port 5432: SSL "
-				      "error: certificate verify "
-				      "failed");
+	assert_string_equal(err.text,
+		"PostgreSQL at db.example port 5432: the server's certificate is not signed by an "
+		"authority of sslrootcert (PGSSLROOTCERT, ~/.postgresql/root.crt): SSL error: "
+		"certificate verify failed");
 	assert_int_equal(fault_of_connection(&where, "", sqlstate, &err), DB_FAULT_UNREACHABLE);
 	assert_non_null(strstr(err.text, "no reason was given"));
 	where.was_up = true;

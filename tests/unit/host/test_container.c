@@ -10,6 +10,7 @@
 
 #include <cmocka.h>
 
+#include <pgoncall/base/buf.h>
 #include <pgoncall/host/container.h>
 
 static int parse(const char *json, struct host_container *container, struct err *err)
@@ -17,15 +18,21 @@ static int parse(const char *json, struct host_container *container, struct err 
 	return host_container_parse(json, strlen(json), "db-1", container, err);
 }
 
-/* Parses an answer with this network part and expects the address. */
+/* Parses an answer with this network part and expects the addresses. */
 static void expect_address(const char *network, const char *want)
 {
 	struct host_container container;
+	struct buf all = BUF_INIT;
 	char json[512];
+	size_t i;
 
 	snprintf(json, sizeof(json), "{\"state\":{},\"network\":%s}", network);
 	assert_int_equal(parse(json, &container, NULL), 0);
-	assert_string_equal(container.address, want);
+	buf_clear(&all);
+	for (i = 0; i < container.addresses.n; i++)
+		buf_printf(&all, "%s%s", i ? " " : "", container.addresses.items[i]);
+	assert_string_equal(buf_str(&all), want);
+	buf_fini(&all);
 	host_container_fini(&container);
 }
 
@@ -49,7 +56,9 @@ static void container_reads_what_docker_says(void **state)
 	assert_string_equal(container.image_id, "sha256:abc");
 	assert_string_equal(container.image_name, "postgres:15");
 	assert_string_equal(container.working_dir, "/");
-	assert_string_equal(container.address, "172.17.0.2");
+	assert_int_equal(container.addresses.n, 1);
+	assert_string_equal(container.addresses.items[0], "172.17.0.2");
+	assert_int_equal(host_container_check_address(&container, "db-1", NULL), 0);
 	host_container_fini(&container);
 }
 
@@ -62,7 +71,11 @@ static void container_finds_the_address_wherever_it_is(void **state)
 	expect_address(
 		"{\"Networks\":{\"n\":{\"IPAddress\":\"\",\"GlobalIPv6Address\":\"fd00::2\"}}}",
 		"fd00::2");
-	expect_address("{\"Networks\":{\"host\":{\"IPAddress\":\"\"}}}", "");
+	expect_address("{\"IPAddress\":\"172.17.0.2\",\"Networks\":{"
+		       "\"a\":{\"IPAddress\":\"172.17.0.2\",\"GlobalIPv6Address\":\"fd00::2\"},"
+		       "\"b\":{\"IPAddress\":\"10.5.0.3\"}}}",
+		"172.17.0.2 10.5.0.3 fd00::2");
+	expect_address("{\"Networks\":{\"host\":{\"IPAddress\":\"\"}}}", "127.0.0.1");
 	expect_address("null", "");
 }
 
@@ -82,7 +95,7 @@ static void container_refuses_an_address_that_is_none(void **state)
 		assert_int_equal(parse(json, &container, &err), -1);
 		assert_int_equal(err.code, ERR_PARSE);
 		assert_non_null(strstr(err.text, "db-1"));
-		assert_null(container.address);
+		assert_int_equal(container.addresses.n, 0);
 	}
 }
 
@@ -113,7 +126,38 @@ static void container_takes_wrong_types_as_not_known(void **state)
 	assert_false(container.running);
 	assert_string_equal(container.status, "");
 	assert_string_equal(container.image_id, "");
-	assert_string_equal(container.address, "");
+	assert_int_equal(container.addresses.n, 0);
+	host_container_fini(&container);
+}
+
+/* Each case where there is no address is a sentence with its remedy. */
+static void container_says_why_it_has_no_address(void **state)
+{
+	static const struct {
+		const char *json, *words;
+	} cases[] = {
+		{ "{\"state\":{\"Running\":false,\"Status\":\"exited\"}}", "is not running (exited)" },
+		{ "{\"state\":{\"Running\":true},\"network_mode\":\"container:0123456789abcdef\"}",
+			"shares the network of container 0123456789ab:" },
+		{ "{\"state\":{\"Running\":true},\"network_mode\":\"none\"}",
+			"no address of its own (network none): set db_host" },
+	};
+	struct host_container container;
+	struct err err;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		assert_int_equal(parse(cases[i].json, &container, &err), 0);
+		assert_int_equal(host_container_check_address(&container, "db-1", &err), -1);
+		assert_non_null(strstr(err.text, cases[i].words));
+		host_container_fini(&container);
+	}
+	assert_int_equal(parse("{\"state\":{\"Running\":true},\"network_mode\":\"host\"}",
+				 &container, &err),
+		0);
+	assert_int_equal(host_container_check_address(&container, "db-1", &err), 0);
+	assert_true(container.host_network);
 	host_container_fini(&container);
 }
 
@@ -125,6 +169,7 @@ int main(void)
 		cmocka_unit_test(container_refuses_an_address_that_is_none),
 		cmocka_unit_test(container_refuses_what_is_no_answer),
 		cmocka_unit_test(container_takes_wrong_types_as_not_known),
+		cmocka_unit_test(container_says_why_it_has_no_address),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

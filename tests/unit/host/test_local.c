@@ -270,7 +270,7 @@ static void local_dial_joins_with_tcp_and_unix_sockets(void **state)
 	assert_non_null(mkdtemp(dir));
 	snprintf(address.sun_path, sizeof(address.sun_path), "%s/.s.PGSQL.5433", dir);
 	listener = listen_on(AF_UNIX, (struct sockaddr *)&address, sizeof(address));
-	expect_talk(f, listener, dir, 5433);
+	expect_talk(f, listener, address.sun_path, 0);
 	close(listener);
 	unlink(address.sun_path);
 	rmdir(dir);

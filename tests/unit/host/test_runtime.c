@@ -317,7 +317,8 @@ static void runtime_inspect_is_one_line(void **state)
 		"<inspect>\n<--type>\n<container>\n<--format>\n"
 		"<{\"state\":{{json .State}},\"image\":{{json .Image}},"
 		"\"image_name\":{{json .Config.Image}},\"working_dir\":{{json .Config.WorkingDir}},"
-		"\"network\":{{json .NetworkSettings}}}>\n<db-1>\n");
+		"\"network\":{{json .NetworkSettings}},"
+		"\"network_mode\":{{json .HostConfig.NetworkMode}}}>\n<db-1>\n");
 	buf_fini(&line);
 	assert_int_equal(host_runtime_inspect(&bare, "db-1", &line, &err), -1);
 	assert_non_null(strstr(err.text, "set db_host"));

@@ -13,9 +13,9 @@
 
 #include <cmocka.h>
 
-#include <pgoncall/host/pump.h>
+#include <pgoncall/loop/pump.h>
 
-#include "support.h"
+#include "../host/support.h"
 
 struct outcome {
 	int calls;

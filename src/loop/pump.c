@@ -5,7 +5,7 @@
  *
  * Owns the two descriptors from start to end. Does not know what the bytes mean or whose they are.
  */
-#include <pgoncall/host/pump.h>
+#include <pgoncall/loop/pump.h>
 
 #include <errno.h>
 #include <poll.h>
@@ -27,6 +27,7 @@ struct lane {
 	bool last;    /* pump_finish: what is readable now is all there will be */
 	size_t start; /* bytes data[start .. end) are held */
 	size_t end;
+	size_t *count; /* of bytes that were written, or NULL; borrowed */
 	char data[PUMP_SPACE];
 };
 
@@ -150,6 +151,8 @@ static int pump_drain(struct pump *pump, int from)
 		if (n < 0)
 			return pump_is_again(errno) ? 0 : -1;
 		lane->start += (size_t)n;
+		if (lane->count)
+			*lane->count += (size_t)n;
 	}
 	return 1;
 }
@@ -298,6 +301,11 @@ struct pump *pump_start(struct loop *loop, const int fds_take[2], enum pump_ways
 	}
 	pump->later = loop_timer_start(loop, 0, 0, pump_on_later, pump);
 	return pump;
+}
+
+void pump_count(struct pump *pump, int from, size_t *bytes)
+{
+	pump->lanes[from]->count = bytes;
 }
 
 void pump_finish(struct pump *pump)

@@ -3,10 +3,11 @@
  * PUMP_SPACE bytes per direction: a slow reader slows the writer. End-of-file is handed on as a
  * half-close (shutdown of a socket, close of anything else), the other direction goes on.
  */
-#ifndef PGONCALL_HOST_PUMP_H
-#define PGONCALL_HOST_PUMP_H
+#ifndef PGONCALL_LOOP_PUMP_H
+#define PGONCALL_LOOP_PUMP_H
 
 #include <stdbool.h>
+#include <stddef.h>
 
 #include <pgoncall/base/err.h>
 #include <pgoncall/loop/loop.h>
@@ -32,6 +33,8 @@ enum pump_end {
  * here; the pump is freed after it. */
 struct pump *pump_start(struct loop *loop, const int fds_take[2], enum pump_ways ways,
 	void (*done)(void *arg, enum pump_end end, int errnum), void *arg);
+/* Adds to *bytes what fds[from] gives to the other one, from now on. Borrowed for the pump's life. */
+void pump_count(struct pump *pump, int from, size_t *bytes);
 /* The source has written its last (its process is gone): what is readable now is delivered, and
  * then the pump finishes although a stranger may still hold the source open. One-way pumps only. */
 void pump_finish(struct pump *pump);

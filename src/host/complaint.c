@@ -1,0 +1,100 @@
+/*
+ * The table of complaints: words that docker, podman, sudo or a shell print, and what to say. The
+ * first row that is found on stderr counts; what no row knows is quoted.
+ */
+#include <pgoncall/host/complaint.h>
+
+#include <stdio.h>
+#include <string.h>
+
+#include <pgoncall/base/mem.h>
+
+/* In a sentence %h is the host, %c the container, %r the command of the runtime. */
+static const struct complaint_row {
+	const char *words;
+	const char *sentence;
+} complaint_rows[] = {
+	/* sudo 1.8 and 1.9; it does not ask without a terminal, it fails */
+	{ "a password is required",
+		"sudo on %h wants a password for '%r': allow it without one there (NOPASSWD in "
+		"sudoers), or add the SSH user to group docker and set runtime_command = docker" },
+	{ "a terminal is required",
+		"sudo on %h wants a password for '%r': allow it without one there (NOPASSWD in "
+		"sudoers), or add the SSH user to group docker and set runtime_command = docker" },
+	{ "no tty present",
+		"sudo on %h wants a password for '%r': allow it without one there (NOPASSWD in "
+		"sudoers), or add the SSH user to group docker and set runtime_command = docker" },
+	{ "you must have a tty",
+		"sudo on %h wants a terminal (requiretty): exempt the SSH user from it in sudoers" },
+	{ "is not in the sudoers file",
+		"sudo on %h does not let the SSH user run '%r': allow it in sudoers there" },
+	{ "may not run sudo",
+		"sudo on %h does not let the SSH user run '%r': allow it in sudoers there" },
+	{ "is not allowed to execute",
+		"sudo on %h does not let the SSH user run '%r': allow it in sudoers there" },
+	/* docker 1.13 to 29 */
+	{ "ermission denied while trying to connect to the",
+		"the SSH user may not use Docker on %h: add it to group docker there, or set "
+		"runtime_command = sudo docker" },
+	{ "Cannot connect to the Docker daemon",
+		"Docker does not run on %h, or not where '%r' looks for it: start it, or name its "
+		"socket (runtime_command = docker -H unix:///path)" },
+	{ "ailed to connect to the docker API",
+		"Docker does not run on %h, or not where '%r' looks for it: start it, or name its "
+		"socket (runtime_command = docker -H unix:///path)" },
+	{ "Cannot connect to Podman", "podman on %h does not answer '%r': start its service there" },
+	/* docker "No such container: X", podman "no such container X" */
+	{ "o such container",
+		"there is no container %c on %h: '%r ps -a' there lists those that there are" },
+	{ "o such object",
+		"there is no container %c on %h: '%r ps -a' there lists those that there are" },
+};
+
+static void complaint_write(struct buf *out, const char *sentence,
+	const struct host_runtime *runtime, const char *container, const char *host)
+{
+	for (; *sentence; sentence++) {
+		if (*sentence != '%') {
+			buf_add_char(out, *sentence);
+			continue;
+		}
+		sentence++;
+		buf_add_str(out, *sentence == 'h'   ? host
+				: *sentence == 'c' ? container
+						   : host_runtime_words(runtime));
+	}
+}
+
+static const char *complaint_find(const struct host_output *output)
+{
+	const char *text = buf_str(&output->err);
+	size_t i;
+
+	for (i = 0; i < sizeof(complaint_rows) / sizeof(complaint_rows[0]); i++)
+		if (strstr(text, complaint_rows[i].words))
+			return complaint_rows[i].sentence;
+	/* A shell's own, where it finds no program or may not run it. */
+	if (output->status == 127 || output->status == 126)
+		return "'%r' cannot be run on %h: install it, or set runtime_command to its full path, "
+		       "or runtime to what is there (docker, podman, none)";
+	return NULL;
+}
+
+int host_complaint_check(const struct host_runtime *runtime, const char *container, const char *host,
+	const struct host_output *output, const struct err *run_err, struct err *err)
+{
+	const char *sentence;
+	struct buf text = BUF_INIT;
+	char what[256];
+
+	snprintf(what, sizeof(what), "asking for container %s on %s", container, host);
+	if (run_err->code != ERR_OK || output->status == 0 || runtime->kind == HOST_RUNTIME_NONE)
+		return host_output_check(output, run_err, what, err);
+	sentence = complaint_find(output);
+	if (!sentence)
+		return host_output_check(output, run_err, what, err);
+	complaint_write(&text, sentence, runtime, container, host);
+	err_set(err, ERR_COMMAND, "%s", buf_str(&text));
+	buf_fini(&text);
+	return -1;
+}
