@@ -8,7 +8,8 @@ packages="build-essential pkg-config git
     libinih-dev libjansson-dev libarchive-dev libssl-dev libpcre2-dev libcmark-dev
     libcmocka-dev libvterm-dev valgrind mandoc shellcheck
     openssh-server openssh-client postgresql-15 alembic python3-psycopg2
-    docker.io iproute2 procps less socat netcat-openbsd ca-certificates libcmark-dev
+    docker.io iproute2 procps less socat netcat-openbsd
+    podman runc containernetworking-plugins iptables sudo ca-certificates libcmark-dev
     libpam-wrapper libpam-google-authenticator python3-paramiko"
 
 missing=

@@ -119,8 +119,9 @@ static int place_read_container(struct target *target, const struct host_output 
 	struct target_place *place;
 	size_t i;
 
-	if (host_complaint_check(&target->runtime, name, config_get(target->section, CONFIG_SSH),
-		    output, run_err, err) < 0)
+	if (host_complaint_check(&target->runtime, name,
+		    target->local ? "this machine" : config_get(target->section, CONFIG_SSH), output,
+		    run_err, err) < 0)
 		return -1;
 	if (host_container_parse(output->out.data, output->out.len, name, &container, err) < 0)
 		return -1;

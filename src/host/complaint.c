@@ -9,21 +9,19 @@
 
 #include <pgoncall/base/mem.h>
 
+#define SUDO_PASSWORD                                                                              \
+	"sudo on %h wants a password for '%r': allow it without one there (NOPASSWD in sudoers); " \
+	"for docker, being in group docker serves without sudo"
+
 /* In a sentence %h is the host, %c the container, %r the command of the runtime. */
 static const struct complaint_row {
 	const char *words;
 	const char *sentence;
 } complaint_rows[] = {
 	/* sudo 1.8 and 1.9; it does not ask without a terminal, it fails */
-	{ "a password is required",
-		"sudo on %h wants a password for '%r': allow it without one there (NOPASSWD in "
-		"sudoers), or add the SSH user to group docker and set runtime_command = docker" },
-	{ "a terminal is required",
-		"sudo on %h wants a password for '%r': allow it without one there (NOPASSWD in "
-		"sudoers), or add the SSH user to group docker and set runtime_command = docker" },
-	{ "no tty present",
-		"sudo on %h wants a password for '%r': allow it without one there (NOPASSWD in "
-		"sudoers), or add the SSH user to group docker and set runtime_command = docker" },
+	{ "a password is required", SUDO_PASSWORD },
+	{ "a terminal is required", SUDO_PASSWORD },
+	{ "no tty present", SUDO_PASSWORD },
 	{ "you must have a tty",
 		"sudo on %h wants a terminal (requiretty): exempt the SSH user from it in sudoers" },
 	{ "is not in the sudoers file",

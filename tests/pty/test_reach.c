@@ -1,6 +1,6 @@
 /*
  * Every kind of way to a database behind SSH, against a server and SSH servers of the test's own
- * (tests/reach): sockets, TLS, passwords and services. The program is run as a batch command with a
+ * (tests/reach): sockets, TLS, passwords, services and container runtimes. The program is run as a batch command with a
  * configuration of a few lines; what the server has seen stands in its log.
  */
 #include <setjmp.h>
@@ -157,8 +157,9 @@ static void write_home(
 static void write_config(const struct world *world, const char *settings)
 {
 	char *text = mem_printf("[target t]\nenvironment = development\n"
-				"ssh_config = @DIR@/ssh_config\nruntime = none\n"
-				"db_name = boardofone\n%s%s%s",
+				"ssh_config = @DIR@/ssh_config\n"
+				"db_name = boardofone\n%s%s%s%s",
+		strstr(settings, "runtime =") ? "" : "runtime = none\n",
 		strstr(settings, "ssh =") ? "" : "ssh = open\n",
 		strstr(settings, "db_port") || strstr(settings, "db_service") ? ""
 									     : "db_port = @PORT@\n",
@@ -461,6 +462,70 @@ static void reach_says_what_is_wrong_with_a_service(void **state)
 			.complaint = "syntax error in service file" });
 }
 
+/* --- containers ------------------------------------------------------------------------------- */
+
+static bool start_podman(const struct world *world)
+{
+	return geteuid() == 0 && access("/usr/bin/podman", X_OK) == 0 &&
+	       shell(world, "test -x %s/podman || tests/reach/podman %s", world->dir, world->dir) ==
+		       0;
+}
+
+static void reach_finds_a_podman_container(void **state)
+{
+#define POD "runtime = podman\nruntime_command = @DIR@/podman\ndb_port = 5432\ndb_user = postgres\n"
+	if (!start_podman(*state))
+		skip();
+	EXPECT({ .settings = POD "db_container = db\n" },
+		{ .settings = POD "db_container = db\ntransport = openssh\n" },
+		{ .settings = POD "db_container = db-shared\n" },
+		{ .settings = POD "db_container = db-two\n" },
+		{ .settings = "runtime = podman\nruntime_command = @DIR@/podman\n"
+			      "db_user = bo1\ndb_container = db-host\ndb_sslmode = require\n",
+			.connection = "SSL enabled" },
+		{ .settings = POD "db_container = db-none\n",
+			.complaint = "container db-none has no address of its own (network none): set "
+				     "db_host" },
+		{ .settings = POD "db_container = db-gone\n",
+			.complaint = "container db-gone is not running (exited)" },
+		{ .settings = POD "db_container = nonesuch\n",
+			.complaint = "there is no container nonesuch on open: '@DIR@/podman ps -a'" });
+}
+
+static void reach_goes_through_sudo(void **state)
+{
+	static const char wants[] = "sudo on ordinary wants a password for 'sudo ";
+
+	if (!start_podman(*state))
+		skip();
+	EXPECT({ .settings = "ssh = ordinary\nruntime = podman\ndb_port = 5432\n"
+			     "runtime_command = sudo @DIR@/podman\ndb_user = postgres\n"
+			     "db_container = db\n" },
+		{ .settings = "ssh = ordinary\nruntime = docker\nruntime_command = sudo docker\n"
+			      "db_container = db\n",
+			.complaint = wants },
+		{ .settings = "ssh = ordinary\nruntime = podman\nruntime_command = sudo podman\n"
+			      "db_container = db\n",
+			.complaint = wants });
+}
+
+static void reach_says_why_a_runtime_does_not_serve(void **state)
+{
+	const struct world *world = *state;
+
+	if (geteuid() != 0 || access("/usr/bin/docker", X_OK) < 0)
+		skip();
+	(void)world;
+	EXPECT({ .settings = "ssh = ordinary\nruntime = docker\ndb_container = db\n"
+			     "runtime_command = docker -H unix://@DIR@/closed-docker/docker.sock\n",
+		       .complaint = "the SSH user may not use Docker on ordinary: add it to group" },
+		{ .settings = "ssh = ordinary\nruntime = docker\ndb_container = db\n"
+			      "runtime_command = docker -H unix://@DIR@/none.sock\n",
+			.complaint = "Docker does not run on ordinary, or not where" },
+		{ .settings = "ssh = bare\nruntime = podman\ndb_container = db\n",
+			.complaint = "'podman' cannot be run on bare: install it, or set" });
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 
 int main(void)
@@ -478,6 +543,9 @@ int main(void)
 		TEST(reach_says_which_password_is_wrong),
 		TEST(reach_says_that_a_passfile_is_open_to_others),
 		TEST(reach_says_what_is_wrong_with_a_service),
+		TEST(reach_finds_a_podman_container),
+		TEST(reach_goes_through_sudo),
+		TEST(reach_says_why_a_runtime_does_not_serve),
 	};
 
 	return cmocka_run_group_tests(tests, group_setup, group_teardown);

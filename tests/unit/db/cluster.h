@@ -65,7 +65,8 @@ static const char *cluster_as(void)
 
 /* Of the server in $PGONCALL_PG_BIN (tests/versions), else of Debian's newest. */
 #define CLUSTER_BIN                                                                                \
-	"PATH=${PGONCALL_PG_BIN:-$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | tail -n 1)}:$PATH; "
+	"PATH=${PGONCALL_PG_BIN:-$(ls -d /usr/lib/postgresql/*/bin 2>/dev/null | sort -V | "     \
+	"tail -n 1)}:$PATH; "
 
 static int cluster_free_port(void)
 {
@@ -143,7 +144,7 @@ static int cluster_start(void **state)
 		"%s env PATH=\"$PATH\" pg_ctl -D %s/data -w -l %s/log start -o '-c port=%d "
 		"-c listen_addresses=127.0.0.1 -c unix_socket_directories=%s -c fsync=off -c "
 		"ssl=on "
-		"-c max_prepared_transactions=5 -c max_connections=60 -c log_statement=all "
+		"-c password_encryption=scram-sha-256 -c max_prepared_transactions=5 -c max_connections=60 -c log_statement=all "
 		"-c shared_buffers=16MB -c deadlock_timeout=10s' >/dev/null",
 		cluster_as(), cluster.dir, cluster.dir, cluster.port, cluster.dir);
 }
