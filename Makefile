@@ -101,7 +101,7 @@ unit: $(UNIT_BIN) ## build and run the unit tests
 	@tests/run.sh $(UNIT_BIN)
 
 PG_BINS ?=
-VERSION_TESTS := $(foreach t,conn snapshot watch action,$(BUILD)/unit/db/test_$(t))
+VERSION_TESTS := $(foreach t,conn snapshot watch action schema,$(BUILD)/unit/db/test_$(t))
 .PHONY: versions
 versions: $(VERSION_TESTS) ## the database suite against the servers in PG_BINS="DIR..."
 	@BUILD=$(BUILD) tests/versions $(PG_BINS)

@@ -82,7 +82,7 @@ int app_note(struct app *app, const char *text, struct err *err)
 
 bool app_is_armed(const struct app *app)
 {
-	return gate_arm_left(&app->arm, clock_monotonic()) > 0;
+	return gate_arm_left(&app->arm, clock_boottime()) > 0;
 }
 
 int app_arm(struct app *app, const char *text, struct err *err)
@@ -103,7 +103,7 @@ int app_arm(struct app *app, const char *text, struct err *err)
 	entry.duration_ms = duration / CLOCK_NS_PER_MS;
 	if (journal_write(journal, &entry, err) < 0)
 		return -1;
-	gate_arm_start(&app->arm, clock_monotonic(), duration, reason);
+	gate_arm_start(&app->arm, clock_boottime(), duration, reason);
 	app_show_facts(app);
 	return 0;
 }
@@ -139,7 +139,9 @@ static void act_gate_state(struct app *app, struct gate_state *state)
 	struct db_conn *acting = target_acting_conn(app->target);
 
 	memset(state, 0, sizeof(*state));
-	state->now_ns = clock_monotonic();
+	/* Sleep counts: before the loop has noticed it, an arming that is over and a picture that is
+	 * old must be so here already. */
+	state->now_ns = clock_boottime();
 	state->environment = app_policy_environment(app);
 	state->arm = app->arm;
 	state->journal_ok = app->journal && journal_ok(app->journal);
@@ -147,7 +149,7 @@ static void act_gate_state(struct app *app, struct gate_state *state)
 	state->connection = target_connection_id(app->target);
 	if (snapshot) {
 		state->role = snapshot->server.standby ? GATE_ROLE_STANDBY : GATE_ROLE_PRIMARY;
-		state->snapshot_ns = snapshot->at_monotonic;
+		state->snapshot_ns = snapshot->at_monotonic + app->picture_asleep;
 	}
 }
 

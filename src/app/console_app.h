@@ -72,7 +72,8 @@ struct app {
 
 	/* Acting. */
 	struct gate *gate;
-	struct gate_arm arm;
+	struct gate_arm arm;          /* by clock_boottime */
+	int64_t picture_asleep;       /* `asleep` when the picture came: boot time less monotonic */
 	struct journal *journal;      /* of this console's incident; NULL until something was to be written */
 	struct app_act act;
 };

@@ -67,7 +67,7 @@ static int do_arm(struct app *app, const char *args, struct err *err)
 	if (app_arm(app, args, err) < 0)
 		return -1;
 	app_message(app, CONSOLE_WARNING, "ARMED for %s: writes to %s are allowed; :disarm ends it",
-		clock_format_span((double)gate_arm_left(&app->arm, clock_monotonic()) / 1e9, span,
+		clock_format_span((double)gate_arm_left(&app->arm, clock_boottime()) / 1e9, span,
 			sizeof(span)),
 		app->section->name);
 	return 0;

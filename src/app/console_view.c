@@ -43,10 +43,12 @@ void app_show_facts(struct app *app)
 		.database = config_get(app->section, CONFIG_DB_NAME),
 		.environment = app_confirm_environment(app),
 		.writable = armed || app_policy_environment(app) != POLICY_PRODUCTION,
-		.armed_until = armed ? app->arm.until_ns : 0,
+		.armed_until =
+			armed ? clock_monotonic() + gate_arm_left(&app->arm, clock_boottime()) : 0,
 		.ssh_ms = str_equal(config_get(app->section, CONFIG_SSH), "none") ? -1
 			: rtt < 0                                              ? NAN
 									       : rtt,
+		.host_lost = app->target && !target_host_is_up(app->target),
 		.paused = app->paused,
 		.busy = app->act.running,
 	};
@@ -158,7 +160,8 @@ static void view_on_state(void *arg)
 		return;
 	state = target_get_state(app->target);
 	if (state == TARGET_LOST)
-		app_disarm(app, "the link was lost");
+		app_disarm(app, target_host_is_up(app->target) ? "the database was lost"
+							       : "the link was lost");
 	/* Between two tries before the first picture nothing is being connected. */
 	link = state == TARGET_CONNECTING && target_retry_at(app->target) ? CONSOLE_LOST
 									  : links[state];
@@ -188,6 +191,7 @@ static void view_on_snapshot(void *arg, const struct db_snapshot *snapshot)
 
 	if (!app->target)
 		return;
+	app->picture_asleep = clock_boottime() - clock_monotonic();
 	console_set_snapshot(app->console, snapshot);
 	view_compute_findings(app);
 	app_act_look(app);

@@ -380,6 +380,11 @@ int64_t target_retry_at(const struct target *target)
 	return target->retry_at;
 }
 
+bool target_host_is_up(const struct target *target)
+{
+	return target->main.up;
+}
+
 const struct target_progress *target_progress(const struct target *target)
 {
 	return target->progress;

@@ -91,6 +91,7 @@ static void title_link(
 {
 	double lost = floor(fmax(0, title_seconds(console->link_since, now->monotonic)));
 	double retry = ceil(title_seconds(now->monotonic, console->retry_at));
+	const char *what = console->facts.host_lost ? "link" : "database";
 	char a[24], b[24];
 
 	if (console->facts.paused && console->link == CONSOLE_UP) {
@@ -106,11 +107,12 @@ static void title_link(
 	if (!console->snapshot) {
 		snprintf(piece->text, sizeof(piece->text), "not connected");
 	} else if (retry > 0) {
-		snprintf(piece->text, sizeof(piece->text), "link lost %s ago, reconnecting in %s",
-			a, clock_format_span(retry, b, sizeof(b)));
+		snprintf(piece->text, sizeof(piece->text), "%s lost %s ago, reconnecting in %s",
+			what, a, clock_format_span(retry, b, sizeof(b)));
 		snprintf(piece->brief, sizeof(piece->brief), "lost %s, retry %s", a, b);
 	} else {
-		snprintf(piece->text, sizeof(piece->text), "link lost %s ago, reconnecting now", a);
+		snprintf(piece->text, sizeof(piece->text), "%s lost %s ago, reconnecting now", what,
+			a);
 		snprintf(piece->brief, sizeof(piece->brief), "lost %s, retrying", a);
 	}
 }

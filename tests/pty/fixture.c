@@ -94,7 +94,15 @@ static void command_build(struct strlist *list, const char *const *arguments)
 
 struct pty *fixture_open(struct fixture *f, int rows, int cols, const char *const *arguments)
 {
-	struct pty_options options = { .rows = rows, .cols = cols, .home = f->home };
+	return fixture_open_env(f, rows, cols, arguments, NULL);
+}
+
+struct pty *fixture_open_env(struct fixture *f, int rows, int cols, const char *const *arguments,
+	const char *const *env)
+{
+	struct pty_options options = {
+		.rows = rows, .cols = cols, .home = f->home, .env = env
+	};
 	struct strlist command;
 	struct err err = { 0 };
 

@@ -15,8 +15,14 @@ $(BUILD)/pty/%.o: tests/pty/%.c
 
 $(PTY_BIN): $(BUILD)/pty/%: $(BUILD)/pty/%.o $(PTY_OBJ) $(BUILD)/libbase.a
 	$(if $(Q),@echo "  TEST  $@")
-	$(Q)$(CC) $(CFLAGS) $(HARDEN) $(LDFLAGS) -o $@ $^ \
+	$(Q)$(CC) $(CFLAGS) $(HARDEN) $(LDFLAGS) -o $@ $(filter-out %.so,$^) \
 		$(call pkg_libs,$(PTY_PKGS) $(PKGS_base)) -lutil -lpthread
+
+# Without the sanitisers, whose runtime would have to come first.
+$(BUILD)/pty/asleep.so: tests/pty/preload/asleep.c
+	@mkdir -p $(@D)
+	$(Q)$(CC) -std=c11 -D_GNU_SOURCE $(WARN) -O1 -shared -fPIC -o $@ $<
+$(BUILD)/pty/test_targets: $(BUILD)/pty/asleep.so
 
 .SECONDARY: $(PTY_OBJ) $(PTY_BIN:=.o)
 -include $(PTY_OBJ:.o=.d) $(PTY_BIN:=.d)

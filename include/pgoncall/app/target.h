@@ -125,6 +125,8 @@ enum target_state target_get_state(const struct target *target);
 /* Monotonic: since when it is in this state, and when the next attempt is made (0: none is planned). */
 int64_t target_state_since(const struct target *target);
 int64_t target_retry_at(const struct target *target);
+/* Whether the host is reached (this machine always is); the database behind it may not be. */
+bool target_host_is_up(const struct target *target);
 const struct target_progress *target_progress(const struct target *target);
 const char *target_step_name(enum target_step step);
 

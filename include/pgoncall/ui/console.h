@@ -48,6 +48,7 @@ struct console_facts {
 	bool writable;       /* writes are allowed now */
 	int64_t armed_until; /* monotonic; 0: no time limit, or not writable */
 	double ssh_ms;       /* round trip; NAN: none measured; negative: no SSH (this machine) */
+	bool host_lost;      /* with a lost link: the host is, not only the database behind it */
 	bool paused;         /* the operator stopped the refresh */
 	bool busy;           /* a step or command is running: q asks, Ctrl-C interrupts it */
 };

@@ -115,11 +115,14 @@ static void console_draws_findings(void **state)
 
 static void console_draws_a_lost_link(void **state)
 {
+	struct console_facts facts = picture_facts();
 	struct picture picture;
 	struct cells cells;
 
 	(void)state;
 	picture_init(&picture);
+	facts.host_lost = true;
+	console_set_facts(picture.console, &facts);
 	picture.now.monotonic += 14 * CLOCK_NS_PER_S;
 	console_set_link(picture.console, CONSOLE_LOST, PICTURE_MONO + 2 * CLOCK_NS_PER_S,
 		PICTURE_MONO + 17 * CLOCK_NS_PER_S);
@@ -129,6 +132,9 @@ static void console_draws_a_lost_link(void **state)
 	console_draw(picture.console, &cells, &picture.now);
 	assert_int_equal(cells_peek(&cells, 12, 20)->over, THEME_STALE);
 	cells_fini(&cells);
+	facts.host_lost = false;
+	console_set_facts(picture.console, &facts);
+	expect_screen(&picture, 24, 80, false, "lost-database-80x24");
 	picture_fini(&picture);
 }
 
