@@ -262,7 +262,7 @@ static void actor_send(struct actor *actor, const char *sql)
 }
 
 /* Sends and waits; returns the first field. */
-static const char *actor_do(struct actor *actor, const char *sql)
+__attribute__((unused)) static const char *actor_do(struct actor *actor, const char *sql)
 {
 	int errors = actor->errors;
 
