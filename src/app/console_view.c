@@ -65,7 +65,7 @@ static const char *const step_remedies[TARGET_STEP_COUNT] = {
 	[TARGET_STEP_CONNECT] = "Check the address, the network, and that sshd listens there.",
 	[TARGET_STEP_HOSTKEY] = "Compare the fingerprint with the host's own before changing known_hosts.",
 	[TARGET_STEP_AUTH] = "Load the key with ssh-add, or set IdentityFile in ssh's configuration.",
-	[TARGET_STEP_ADDRESS] = "Check db_container and runtime_command: does the SSH user see it with 'docker ps'?",
+	[TARGET_STEP_ADDRESS] = NULL, /* every sentence has its own */
 	[TARGET_STEP_DATABASE] = "Check that the server runs and has a free slot, db_name, db_user and the passfile; R tries again.",
 	[TARGET_STEP_VERSION] = "Check version_table, and that the role may read it.",
 };

@@ -129,15 +129,15 @@ void target_on_ssh_question(
 
 bool target_ask_password(struct target *target, bool wrong, const struct err *why)
 {
+	const char *role = config_get(target->section, CONFIG_DB_USER);
 	char *prompt;
 	struct target_question ask = { "Database password", NULL, why->text, false, false };
 
 	if (!target->events.on_ask || target->asking.asker != TARGET_ASKER_NONE)
 		return false;
 	ask_wipe(&target->asking.db_password);
-	prompt = mem_printf("%sPassword of role %s for database %s:", wrong ? "Wrong. " : "",
-		config_get(target->section, CONFIG_DB_USER),
-		config_get(target->section, CONFIG_DB_NAME));
+	prompt = mem_printf("%sPassword%s%s for database %s:", wrong ? "Wrong. " : "",
+		*role ? " of role " : "", role, config_get(target->section, CONFIG_DB_NAME));
 	ask.prompt = prompt;
 	target->asking.asker = TARGET_ASKER_DATABASE;
 	target->events.on_ask(target->events.arg, &ask);

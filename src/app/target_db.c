@@ -42,7 +42,7 @@ void target_db_fail(struct target *target, const struct err *why, bool worth_try
 	bool retrying = target->retry && (worth_trying || target->snapshot);
 	int64_t delay_ms = target_backoff_ms(target->db_attempts++);
 	int64_t most_ms = config_is_set(target->section, CONFIG_DB_CONTAINER) ? AGAIN_INSPECT_MS
-									     : AGAIN_DIAL_MS;
+									      : AGAIN_DIAL_MS;
 
 	/* Over a link that is up another try costs little, and a server that starts again is to be
 	 * found soon. What a person must mend is left more time. */
@@ -130,7 +130,8 @@ static bool db_is_socket(const struct target *target)
 static void db_note_connection(struct target *target)
 {
 	const struct db_conn *conn = target->watch_conn;
-	const char *tls = db_conn_tls(conn), *sslmode = config_get(target->section, CONFIG_DB_SSLMODE);
+	const char *tls = db_conn_tls(conn),
+		   *sslmode = config_get(target->section, CONFIG_DB_SSLMODE);
 	int version = db_conn_version_num(conn);
 	struct buf detail = BUF_INIT;
 
@@ -159,8 +160,8 @@ static void db_on_watch_up(void *arg)
 	target_set_step(target, TARGET_STEP_VERSION, TARGET_STEP_RUNNING, "");
 	target->connection_id++;
 	target->version_noted = false;
-	target->watch = db_watch_start(
-		target->loop, target->watch_conn, &options, db_on_snapshot, target);
+	target->watch =
+		db_watch_start(target->loop, target->watch_conn, &options, db_on_snapshot, target);
 	if (target->acting_conn && db_conn_is_up(target->acting_conn))
 		db_watch_set_acting_pid(target->watch, db_conn_backend_pid(target->acting_conn));
 	db_open_acting(target);
@@ -170,7 +171,7 @@ static void db_on_watch_up(void *arg)
 static bool db_is_worth_trying(enum db_fault fault)
 {
 	return fault == DB_FAULT_SLOTS || fault == DB_FAULT_STARTING || fault == DB_FAULT_LOST ||
-		fault == DB_FAULT_UNREACHABLE;
+	       fault == DB_FAULT_UNREACHABLE;
 }
 
 /* Another way that has not been tried: the command in place of forwarding, or the container's next
@@ -251,8 +252,8 @@ static void db_on_watch_down(void *arg, const struct err *why)
 	target->db_fault = fault;
 	target->db_looks = 0;
 	db_close_conns(target);
-	target->db_verdict = loop_timer_start(
-		target->loop, 0, VERDICT_LOOK_MS, db_on_verdict, target);
+	target->db_verdict =
+		loop_timer_start(target->loop, 0, VERDICT_LOOK_MS, db_on_verdict, target);
 }
 
 static void db_on_acting_up(void *arg)
@@ -300,7 +301,7 @@ static bool db_peer_allowed(void *arg, int peer_port)
 	struct target *target = arg;
 
 	return (target->watch_conn && db_conn_socket_port(target->watch_conn) == peer_port) ||
-		(target->acting_conn && db_conn_socket_port(target->acting_conn) == peer_port);
+	       (target->acting_conn && db_conn_socket_port(target->acting_conn) == peer_port);
 }
 
 static struct db_conn *db_open_conn(struct target *target, bool acting)
@@ -360,7 +361,8 @@ void target_db_connect(struct target *target)
 	target->db_bridged = false;
 	if (!target->local) {
 		target->tunnel = tunnel_open(target->loop, target->main.transport,
-			place->addresses.items[place->at], place->port, db_peer_allowed, target, &err);
+			place->addresses.items[place->at], place->port, db_peer_allowed, target,
+			&err);
 		if (!target->tunnel) {
 			target_db_fail(target, &err, true);
 			return;

@@ -65,8 +65,8 @@ static void place_note(struct target *target, const char *how)
 
 static void place_take_host(struct target *target)
 {
-	struct target_place *place =
-		place_begin(target, config_get(target->section, CONFIG_DB_HOST), place_port(target));
+	struct target_place *place = place_begin(
+		target, config_get(target->section, CONFIG_DB_HOST), place_port(target));
 
 	strlist_add(&place->addresses, place->name);
 	place_note(target, place->name[0] == '/' ? " (socket)" : "");
@@ -88,8 +88,8 @@ static int place_read_service(struct target *target, struct err *err)
 			*service.host ? "several hosts" : "no host");
 		goto out;
 	}
-	place = place_begin(target, *service.host ? service.host : service.hostaddr,
-		place_port(target));
+	place = place_begin(
+		target, *service.host ? service.host : service.hostaddr, place_port(target));
 	strlist_add(&place->addresses, *service.hostaddr ? service.hostaddr : service.host);
 	snprintf(how, sizeof(how), " (service %s)", name);
 	place_note(target, how);
@@ -120,8 +120,8 @@ static int place_read_container(struct target *target, const struct host_output 
 	size_t i;
 
 	if (host_complaint_check(&target->runtime, name,
-		    target->local ? "this machine" : config_get(target->section, CONFIG_SSH), output,
-		    run_err, err) < 0)
+		    target->local ? "this machine" : config_get(target->section, CONFIG_SSH),
+		    output, run_err, err) < 0)
 		return -1;
 	if (host_container_parse(output->out.data, output->out.len, name, &container, err) < 0)
 		return -1;
@@ -144,7 +144,7 @@ static void place_on_inspect(void *arg, const struct host_output *output, const 
 
 	target->address_run = NULL;
 	if (place_read_container(target, output, run_err, &err) < 0)
-		target_db_fail(target, &err, true);
+		target_db_fail(target, &err, err.code != ERR_REFUSED);
 	else
 		target_db_connect(target);
 }

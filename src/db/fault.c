@@ -110,11 +110,13 @@ static const struct {
 	bool quote;
 } fault_tls_rows[] = {
 	{ "certificate verify failed",
-		"the server's certificate is not signed by an authority of sslrootcert (PGSSLROOTCERT, "
+		"the server's certificate is not signed by an authority of sslrootcert "
+		"(PGSSLROOTCERT, "
 		"~/.postgresql/root.crt)",
 		true },
 	{ "server does not support SSL",
-		"the server speaks no TLS, and db_sslmode (or PGSSLMODE, or the service) requires it",
+		"the server speaks no TLS, and db_sslmode (or PGSSLMODE, or the service) requires "
+		"it",
 		false },
 	{ "root certificate file",
 		"the server is to be verified, and there is no file of authorities: name it by "
@@ -127,7 +129,8 @@ static const struct {
 /* 'server certificate for "NAME" (and 2 other names) does not match host name "HOST"' */
 static bool fault_say_wrong_name(const char *address, const char *line, struct err *err)
 {
-	static const char begins[] = "server certificate for ", middle[] = " does not match host name ";
+	static const char begins[] = "server certificate for ",
+			  middle[] = " does not match host name ";
 	const char *at = strstr(line, middle), *host;
 
 	if (!at || !str_starts(line, begins))
@@ -148,7 +151,8 @@ static bool fault_say_tls(const char *address, const char *line, struct err *err
 
 	if (fault_say_wrong_name(address, line, err))
 		return true;
-	if (!strstr(line, "SSL") && !strstr(line, "certificate") && !strstr(line, "channel binding"))
+	if (!strstr(line, "SSL") && !strstr(line, "certificate") &&
+		!strstr(line, "channel binding"))
 		return false;
 	for (i = 0; i < sizeof(fault_tls_rows) / sizeof(fault_tls_rows[0]); i++) {
 		if (!strstr(line, fault_tls_rows[i].words))
@@ -198,14 +202,15 @@ static bool fault_password_file(const char *message, char *out, size_t size)
 	return true;
 }
 
-static void fault_say_wrong_password(const struct fault_where *where, const char *address,
-	const char *message, struct err *err)
+static void fault_say_wrong_password(
+	const struct fault_where *where, const char *address, const char *message, struct err *err)
 {
 	char file[512];
 
 	if (fault_password_file(message, file, sizeof(file)))
 		err_set(err, ERR_AUTH,
-			"PostgreSQL at %s: the server refuses the password of role %s that stands in "
+			"PostgreSQL at %s: the server refuses the password of role %s that stands "
+			"in "
 			"%s: mend its line for %s:%d:%s:%s",
 			address, where->user, file, where->host, where->port, where->dbname,
 			where->user);
@@ -225,7 +230,8 @@ static void fault_say_no_password(
 {
 	if (where->passfile_refused)
 		err_set(err, ERR_AUTH,
-			"PostgreSQL at %s asks for a password of role %s, and %s is not read because "
+			"PostgreSQL at %s asks for a password of role %s, and %s is not read "
+			"because "
 			"it is open to others: chmod 600 it",
 			address, where->user, where->passfile_refused);
 	else
@@ -241,8 +247,10 @@ static bool fault_say_hba(
 {
 	if (str_starts(server, "connection requires a valid client certificate")) {
 		err_set(err, ERR_AUTH,
-			"PostgreSQL at %s wants a client certificate of role %s: name it by PGSSLCERT "
-			"and PGSSLKEY or in a service, or put it in ~/.postgresql/postgresql.crt and "
+			"PostgreSQL at %s wants a client certificate of role %s: name it by "
+			"PGSSLCERT "
+			"and PGSSLKEY or in a service, or put it in ~/.postgresql/postgresql.crt "
+			"and "
 			"postgresql.key",
 			address, where->user);
 		return true;
@@ -251,7 +259,8 @@ static bool fault_say_hba(
 		return false;
 	err_set(err, ERR_AUTH,
 		"PostgreSQL at %s: peer authentication failed: over its socket role %s is for the "
-		"system's user of that name, and SSH logs in as another one; set db_user or ssh, or "
+		"system's user of that name, and SSH logs in as another one; set db_user or ssh, "
+		"or "
 		"let pg_ident.conf or pg_hba.conf there allow it",
 		address, where->user);
 	return true;

@@ -83,13 +83,15 @@ void host_bridge_explain(int status, const char *path, struct err *err)
 		break;
 	case BRIDGE_DENIED:
 		err_set(err, ERR_CONNECT,
-			"the SSH user may not connect to the socket %s: check unix_socket_group and "
+			"the SSH user may not connect to the socket %s: check unix_socket_group "
+			"and "
 			"unix_socket_permissions there, or set db_host to an address",
 			path);
 		break;
 	case BRIDGE_NO_TOOL:
 		err_set(err, ERR_CONNECT,
-			"the socket %s cannot be reached: sshd there forwards to no socket, and the "
+			"the socket %s cannot be reached: sshd there forwards to no socket, and "
+			"the "
 			"host has none of socat, nc -U, python3 and perl; allow "
 			"AllowStreamLocalForwarding there, or set db_host to an address",
 			path);
@@ -97,7 +99,8 @@ void host_bridge_explain(int status, const char *path, struct err *err)
 	case BRIDGE_REFUSED:
 	case BRIDGE_FAILED:
 		err_set(err, ERR_CONNECT,
-			"no PostgreSQL listens at the socket %s: check that it runs, and db_host and "
+			"no PostgreSQL listens at the socket %s: check that it runs, and db_host "
+			"and "
 			"db_port",
 			path);
 		break;

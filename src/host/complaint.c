@@ -4,6 +4,7 @@
  */
 #include <pgoncall/host/complaint.h>
 
+#include <stdbool.h>
 #include <stdio.h>
 #include <string.h>
 
@@ -17,35 +18,43 @@
 static const struct complaint_row {
 	const char *words;
 	const char *sentence;
+	bool denied; /* a person has to mend it: asking again only fills the host's security log */
 } complaint_rows[] = {
 	/* sudo 1.8 and 1.9; it does not ask without a terminal, it fails */
-	{ "a password is required", SUDO_PASSWORD },
-	{ "a terminal is required", SUDO_PASSWORD },
-	{ "no tty present", SUDO_PASSWORD },
+	{ "a password is required", SUDO_PASSWORD, true },
+	{ "a terminal is required", SUDO_PASSWORD, true },
+	{ "no tty present", SUDO_PASSWORD, true },
 	{ "you must have a tty",
-		"sudo on %h wants a terminal (requiretty): exempt the SSH user from it in sudoers" },
+		"sudo on %h wants a terminal (requiretty): exempt the SSH user from it in sudoers",
+		true },
 	{ "is not in the sudoers file",
-		"sudo on %h does not let the SSH user run '%r': allow it in sudoers there" },
+		"sudo on %h does not let the SSH user run '%r': allow it in sudoers there", true },
 	{ "may not run sudo",
-		"sudo on %h does not let the SSH user run '%r': allow it in sudoers there" },
+		"sudo on %h does not let the SSH user run '%r': allow it in sudoers there", true },
 	{ "is not allowed to execute",
-		"sudo on %h does not let the SSH user run '%r': allow it in sudoers there" },
+		"sudo on %h does not let the SSH user run '%r': allow it in sudoers there", true },
 	/* docker 1.13 to 29 */
 	{ "ermission denied while trying to connect to the",
 		"the SSH user may not use Docker on %h: add it to group docker there, or set "
-		"runtime_command = sudo docker" },
+		"runtime_command = sudo docker",
+		true },
 	{ "Cannot connect to the Docker daemon",
 		"Docker does not run on %h, or not where '%r' looks for it: start it, or name its "
-		"socket (runtime_command = docker -H unix:///path)" },
+		"socket (runtime_command = docker -H unix:///path)",
+		false },
 	{ "ailed to connect to the docker API",
 		"Docker does not run on %h, or not where '%r' looks for it: start it, or name its "
-		"socket (runtime_command = docker -H unix:///path)" },
-	{ "Cannot connect to Podman", "podman on %h does not answer '%r': start its service there" },
+		"socket (runtime_command = docker -H unix:///path)",
+		false },
+	{ "Cannot connect to Podman", "podman on %h does not answer '%r': start its service there",
+		false },
 	/* docker "No such container: X", podman "no such container X" */
 	{ "o such container",
-		"there is no container %c on %h: '%r ps -a' there lists those that there are" },
+		"there is no container %c on %h: '%r ps -a' there lists those that there are",
+		false },
 	{ "o such object",
-		"there is no container %c on %h: '%r ps -a' there lists those that there are" },
+		"there is no container %c on %h: '%r ps -a' there lists those that there are",
+		false },
 };
 
 static void complaint_write(struct buf *out, const char *sentence,
@@ -58,41 +67,47 @@ static void complaint_write(struct buf *out, const char *sentence,
 		}
 		sentence++;
 		buf_add_str(out, *sentence == 'h'   ? host
-				: *sentence == 'c' ? container
-						   : host_runtime_words(runtime));
+				 : *sentence == 'c' ? container
+						    : host_runtime_words(runtime));
 	}
 }
 
-static const char *complaint_find(const struct host_output *output)
+static const struct complaint_row complaint_no_program = {
+	.sentence =
+		"'%r' cannot be run on %h: install it, or set runtime_command to its full path, or "
+		"runtime to what is there (docker, podman, none)",
+};
+
+static const struct complaint_row *complaint_find(const struct host_output *output)
 {
 	const char *text = buf_str(&output->err);
 	size_t i;
 
 	for (i = 0; i < sizeof(complaint_rows) / sizeof(complaint_rows[0]); i++)
 		if (strstr(text, complaint_rows[i].words))
-			return complaint_rows[i].sentence;
+			return &complaint_rows[i];
 	/* A shell's own, where it finds no program or may not run it. */
 	if (output->status == 127 || output->status == 126)
-		return "'%r' cannot be run on %h: install it, or set runtime_command to its full path, "
-		       "or runtime to what is there (docker, podman, none)";
+		return &complaint_no_program;
 	return NULL;
 }
 
-int host_complaint_check(const struct host_runtime *runtime, const char *container, const char *host,
-	const struct host_output *output, const struct err *run_err, struct err *err)
+int host_complaint_check(const struct host_runtime *runtime, const char *container,
+	const char *host, const struct host_output *output, const struct err *run_err,
+	struct err *err)
 {
-	const char *sentence;
+	const struct complaint_row *row;
 	struct buf text = BUF_INIT;
 	char what[256];
 
 	snprintf(what, sizeof(what), "asking for container %s on %s", container, host);
 	if (run_err->code != ERR_OK || output->status == 0 || runtime->kind == HOST_RUNTIME_NONE)
 		return host_output_check(output, run_err, what, err);
-	sentence = complaint_find(output);
-	if (!sentence)
+	row = complaint_find(output);
+	if (!row)
 		return host_output_check(output, run_err, what, err);
-	complaint_write(&text, sentence, runtime, container, host);
-	err_set(err, ERR_COMMAND, "%s", buf_str(&text));
+	complaint_write(&text, row->sentence, runtime, container, host);
+	err_set(err, row->denied ? ERR_REFUSED : ERR_COMMAND, "%s", buf_str(&text));
 	buf_fini(&text);
 	return -1;
 }

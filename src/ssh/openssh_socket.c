@@ -19,8 +19,7 @@
 #include <pgoncall/loop/loop.h>
 
 /* All others would have to pass ssh's escapes, tokens and variables. */
-#define FORWARD_CHARS                                                                              \
-	"abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+=,@"
+#define FORWARD_CHARS "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789/._-+=,@"
 
 static void forward_free(struct openssh_forward *forward)
 {
@@ -112,8 +111,8 @@ int openssh_forward_connect(const struct openssh_forward *forward, struct err *e
 	int fd;
 
 	if (strlen(forward->local) >= sizeof(address.sun_path))
-		return err_set(err, ERR_SYSTEM, "the path %s is too long for a socket",
-			forward->local);
+		return err_set(
+			err, ERR_SYSTEM, "the path %s is too long for a socket", forward->local);
 	memcpy(address.sun_path, forward->local, strlen(forward->local));
 	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
 	if (fd >= 0 && connect(fd, (struct sockaddr *)&address, sizeof(address)) == 0)

@@ -29,13 +29,14 @@ struct world {
 
 /* One attempt. In all texts @DIR@ is the world's directory and @PORT@ the server's port. */
 struct attempt {
-	const char *settings;   /* lines of the target beside environment, ssh_config, db_name */
-	const char *env[3];     /* additions to the program's environment */
-	const char *pgpass;     /* contents of ~/.pgpass, 0600; NULL: none */
-	const char *service;    /* contents of ~/.pg_service.conf; NULL: none */
-	const char *complaint;  /* words on stderr, and status 3 (78: of the configuration);
+	const char *settings;  /* lines of the target beside environment, ssh_config, db_name */
+	const char *env[3];    /* additions to the program's environment */
+	const char *pgpass;    /* contents of ~/.pgpass, 0600; NULL: none */
+	const char *service;   /* contents of ~/.pg_service.conf; NULL: none */
+	const char *complaint; /* words on stderr, and status 3 (78: of the configuration);
 	                         * NULL: it succeeds … */
-	const char *connection; /* … and the server's log says this of the connection; may be NULL */
+	const char
+		*connection; /* … and the server's log says this of the connection; may be NULL */
 };
 
 /* --- the world -------------------------------------------------------------------------------- */
@@ -137,8 +138,7 @@ static char *fill_in(const struct world *world, const char *text)
 	return buf_steal(&out);
 }
 
-static void write_home(
-	const struct world *world, const char *name, const char *text, mode_t mode)
+static void write_home(const struct world *world, const char *name, const char *text, mode_t mode)
 {
 	char *filled = fill_in(world, text), *path = mem_printf("%s/%s", world->home, name);
 	FILE *file;
@@ -161,8 +161,9 @@ static void write_config(const struct world *world, const char *settings)
 				"db_name = boardofone\n%s%s%s%s",
 		strstr(settings, "runtime =") ? "" : "runtime = none\n",
 		strstr(settings, "ssh =") ? "" : "ssh = open\n",
-		strstr(settings, "db_port") || strstr(settings, "db_service") ? ""
-									     : "db_port = @PORT@\n",
+		strstr(settings, "db_port") || strstr(settings, "db_service")
+			? ""
+			: "db_port = @PORT@\n",
 		settings);
 
 	write_home(world, "config", text, 0600);
@@ -219,10 +220,11 @@ static void expect(const struct world *world, const struct attempt *attempt)
 	if (getenv("SHOW"))
 		print_message("%s", buf_str(&result.err));
 	if (attempt->complaint != NULL)
-		good = (result.status == 3 || result.status == 78) && strstr(buf_str(&result.err), words) != NULL;
+		good = (result.status == 3 || result.status == 78) &&
+		       strstr(buf_str(&result.err), words) != NULL;
 	else
 		good = result.status == 0 && result.err.len == 0 &&
-			strstr(buf_str(&result.out), "\"version\": \"1") != NULL;
+		       strstr(buf_str(&result.out), "\"version\": \"1") != NULL;
 	if (good && attempt->connection != NULL)
 		good = strstr(after + strlen(before), attempt->connection) != NULL;
 	if (!good)
@@ -281,8 +283,9 @@ static void reach_bridges_to_a_socket(void **state)
 static void reach_says_why_a_socket_is_not_reached(void **state)
 {
 	static const char peer[] = "peer authentication failed: over its socket role bo1 is for";
-	static const char none[] = "cannot be reached: sshd there forwards to no socket, and the host "
-				   "has none of socat";
+	static const char none[] =
+		"cannot be reached: sshd there forwards to no socket, and the host "
+		"has none of socat";
 
 	EXPECT({ .settings = "db_host = @DIR@/sock\ndb_user = bo1\n", .complaint = peer },
 		{ .settings = "ssh = bare\ndb_host = @DIR@/sock\ndb_user = root\n",
@@ -420,7 +423,8 @@ static void reach_says_which_password_is_wrong(void **state)
 
 	EXPECT({ .settings = scram,
 		       .pgpass = "localhost:@PORT@:boardofone:scram:wrong\n",
-		       .complaint = "/.pgpass: mend its line for localhost:@PORT@:boardofone:scram" },
+		       .complaint =
+			       "/.pgpass: mend its line for localhost:@PORT@:boardofone:scram" },
 		{ .settings = scram,
 			.env = { "PGPASSWORD=wrong" },
 			.complaint = "the password of role scram that comes from PGPASSWORD" },
@@ -484,12 +488,14 @@ static void reach_finds_a_podman_container(void **state)
 			      "db_user = bo1\ndb_container = db-host\ndb_sslmode = require\n",
 			.connection = "SSL enabled" },
 		{ .settings = POD "db_container = db-none\n",
-			.complaint = "container db-none has no address of its own (network none): set "
-				     "db_host" },
+			.complaint =
+				"container db-none has no address of its own (network none): set "
+				"db_host" },
 		{ .settings = POD "db_container = db-gone\n",
 			.complaint = "container db-gone is not running (exited)" },
 		{ .settings = POD "db_container = nonesuch\n",
-			.complaint = "there is no container nonesuch on open: '@DIR@/podman ps -a'" });
+			.complaint =
+				"there is no container nonesuch on open: '@DIR@/podman ps -a'" });
 }
 
 static void reach_goes_through_sudo(void **state)
@@ -518,7 +524,8 @@ static void reach_says_why_a_runtime_does_not_serve(void **state)
 	(void)world;
 	EXPECT({ .settings = "ssh = ordinary\nruntime = docker\ndb_container = db\n"
 			     "runtime_command = docker -H unix://@DIR@/closed-docker/docker.sock\n",
-		       .complaint = "the SSH user may not use Docker on ordinary: add it to group" },
+		       .complaint =
+			       "the SSH user may not use Docker on ordinary: add it to group" },
 		{ .settings = "ssh = ordinary\nruntime = docker\ndb_container = db\n"
 			      "runtime_command = docker -H unix://@DIR@/none.sock\n",
 			.complaint = "Docker does not run on ordinary, or not where" },

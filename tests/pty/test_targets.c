@@ -26,7 +26,8 @@
 
 enum {
 	LIVE_MS = 30000,
-	SOON_MS = 3000, /* a try is made every 2 s at least; the rest is connecting on a busy machine */
+	SOON_MS =
+		3000, /* a try is made every 2 s at least; the rest is connecting on a busy machine */
 };
 
 static const char ours[] =
@@ -35,8 +36,8 @@ static const char ours[] =
 /* Connections that the SSH server at the port in this variable has accepted. */
 static int count_ssh(struct fixture *f, const char *variable)
 {
-	char *script = mem_printf(
-		"ss -Htn state established \"( sport = :$%s )\" | wc -l", variable);
+	char *script =
+		mem_printf("ss -Htn state established \"( sport = :$%s )\" | wc -l", variable);
 	int n = care_shell_number(f, script);
 
 	free(script);

@@ -30,9 +30,10 @@ static int group_setup(void **state)
 		return -1;
 	cluster_psql("postgres", "CREATE DATABASE boardofone");
 	/* A unique index over doubles cannot be built; concurrently, it stays behind. */
-	cluster_psql("boardofone", "CREATE SCHEMA audit; CREATE TABLE audit.log (n int);\n"
-				   "CREATE TABLE users (id int); INSERT INTO users VALUES (1), (1);\n"
-				   "CREATE TABLE \"it's\" (id int)");
+	cluster_psql("boardofone",
+		"CREATE SCHEMA audit; CREATE TABLE audit.log (n int);\n"
+		"CREATE TABLE users (id int); INSERT INTO users VALUES (1), (1);\n"
+		"CREATE TABLE \"it's\" (id int)");
 	cluster_shell("psql -X -q -h %s -p %d -U postgres -d boardofone -c 'CREATE UNIQUE INDEX "
 		      "CONCURRENTLY users_once ON users (id)' >/dev/null 2>&1",
 		cluster.dir, cluster.port);

@@ -30,22 +30,32 @@ static void complaint_names_the_remedy(void **state)
 		int status;
 		const char *text, *words;
 	} cases[] = {
-		{ 1, "sudo: a terminal is required to read the password; either use the -S option to "
-		     "read from standard input or configure an askpass helper\nsudo: a password is "
-		     "required\n",
+		{ 1,
+			"sudo: a terminal is required to read the password; either use the -S "
+			"option to "
+			"read from standard input or configure an askpass helper\nsudo: a password "
+			"is "
+			"required\n",
 			"sudo on prod wants a password for 'sudo docker'" },
 		{ 1, "sudo: no tty present and no askpass program specified\n", "NOPASSWD" },
 		{ 1, "deploy is not in the sudoers file.\n", "does not let the SSH user run" },
-		{ 1, "permission denied while trying to connect to the Docker daemon socket at "
-		     "unix:///var/run/docker.sock: Get \"http://%2Fvar%2Frun%2Fdocker.sock/v1.24/"
-		     "containers/db-1/json\": dial unix /var/run/docker.sock: connect: permission "
-		     "denied\n",
+		{ 1,
+			"permission denied while trying to connect to the Docker daemon socket at "
+			"unix:///var/run/docker.sock: Get "
+			"\"http://%2Fvar%2Frun%2Fdocker.sock/v1.24/"
+			"containers/db-1/json\": dial unix /var/run/docker.sock: connect: "
+			"permission "
+			"denied\n",
 			"add it to group docker" },
-		{ 1, "Got permission denied while trying to connect to the Docker daemon socket at "
-		     "unix:///var/run/docker.sock\n",
+		{ 1,
+			"Got permission denied while trying to connect to the Docker daemon socket "
+			"at "
+			"unix:///var/run/docker.sock\n",
 			"add it to group docker" },
-		{ 1, "Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is the docker "
-		     "daemon running?\n",
+		{ 1,
+			"Cannot connect to the Docker daemon at unix:///var/run/docker.sock. Is "
+			"the docker "
+			"daemon running?\n",
 			"Docker does not run on prod" },
 		{ 1, "Error: No such container: db-1\n", "there is no container db-1 on prod" },
 		{ 125, "Error: inspecting object: no such container db-1\n",
@@ -72,6 +82,10 @@ static void complaint_knows_success_and_no_runtime(void **state)
 
 	(void)state;
 	assert_int_equal(check(HOST_RUNTIME_DOCKER, 0, "WARNING: something", &err), 0);
+	assert_int_equal(check(HOST_RUNTIME_DOCKER, 1, "sudo: a password is required", &err), -1);
+	assert_int_equal(err.code, ERR_REFUSED);
+	assert_int_equal(check(HOST_RUNTIME_DOCKER, 1, "Error: No such container: x", &err), -1);
+	assert_int_equal(err.code, ERR_COMMAND);
 	assert_int_equal(check(HOST_RUNTIME_NONE, 127, "sh: tar: not found", &err), -1);
 	assert_non_null(strstr(err.text, "exit 127: sh: tar: not found"));
 }

@@ -136,7 +136,8 @@ static void container_says_why_it_has_no_address(void **state)
 	static const struct {
 		const char *json, *words;
 	} cases[] = {
-		{ "{\"state\":{\"Running\":false,\"Status\":\"exited\"}}", "is not running (exited)" },
+		{ "{\"state\":{\"Running\":false,\"Status\":\"exited\"}}",
+			"is not running (exited)" },
 		{ "{\"state\":{\"Running\":true},\"network_mode\":\"container:0123456789abcdef\"}",
 			"shares the network of container 0123456789ab:" },
 		{ "{\"state\":{\"Running\":true},\"network_mode\":\"none\"}",
@@ -153,8 +154,8 @@ static void container_says_why_it_has_no_address(void **state)
 		assert_non_null(strstr(err.text, cases[i].words));
 		host_container_fini(&container);
 	}
-	assert_int_equal(parse("{\"state\":{\"Running\":true},\"network_mode\":\"host\"}",
-				 &container, &err),
+	assert_int_equal(
+		parse("{\"state\":{\"Running\":true},\"network_mode\":\"host\"}", &container, &err),
 		0);
 	assert_int_equal(host_container_check_address(&container, "db-1", &err), 0);
 	assert_true(container.host_network);
