@@ -45,8 +45,9 @@ void target_db_fail(struct target *target, const struct err *why, bool worth_try
 									      : AGAIN_DIAL_MS;
 
 	/* Over a link that is up another try costs little, and a server that starts again is to be
-	 * found soon. What a person must mend is left more time. */
-	if (worth_trying && delay_ms > most_ms)
+	 * found soon. What a person must mend is left more time, and so is a full server, on
+	 * which every try takes a process for a moment. */
+	if (worth_trying && target->db_fault != DB_FAULT_SLOTS && delay_ms > most_ms)
 		delay_ms = most_ms;
 	target_db_stop(target);
 	if (target->snapshot)
@@ -237,6 +238,7 @@ static void db_on_watch_down(void *arg, const struct err *why)
 	enum db_fault fault = db_conn_fault(target->watch_conn);
 	struct err copy = *why;
 
+	target->db_fault = fault;
 	if (fault == DB_FAULT_PASSWORD_NEEDED || fault == DB_FAULT_PASSWORD_WRONG) {
 		target_db_stop(target);
 		if (target_ask_password(target, fault == DB_FAULT_PASSWORD_WRONG, &copy)) {
@@ -249,7 +251,6 @@ static void db_on_watch_down(void *arg, const struct err *why)
 		return;
 	}
 	target->db_why = copy;
-	target->db_fault = fault;
 	target->db_looks = 0;
 	db_close_conns(target);
 	target->db_verdict =
@@ -384,8 +385,10 @@ bool target_db_is_busy(const struct target *target)
 
 void target_db_start(struct target *target)
 {
-	if ((target->wants & TARGET_DATABASE) && !target_db_is_busy(target))
-		target_place_find(target);
+	if (!(target->wants & TARGET_DATABASE) || target_db_is_busy(target))
+		return;
+	target->db_fault = DB_FAULT_NONE;
+	target_place_find(target);
 }
 
 void target_db_stop(struct target *target)

@@ -232,7 +232,7 @@ static void care_says_that_no_slot_is_free(void **state)
 
 	fill_all_slots(care);
 	p = fixture_console(f, 36, 120);
-	pty_wait_text(p, "no connection slot left", LIVE_MS);
+	pty_wait_text(p, "no[ │]+\\n[ 0-9|│]*connection slot left|no connection slot left", LIVE_MS);
 	pty_wait_text(p, "Trying again in", PTY_WAIT_MS);
 	pty_assert_alive(p);
 	care_release_sessions(care);

@@ -230,7 +230,7 @@ static void targets_are_disarmed_by_sleep(void **state)
 	pty_wait_text(p, texts.current, LIVE_MS);
 	pty_type(p, ":arm 10m the lid will be closed\r");
 	pty_wait_text(p, texts.armed, PTY_WAIT_MS);
-	free(fixture_write(f, "asleep", "300\n"));
+	free(fixture_write(f, "asleep", "330\n"));
 	pty_wait_text(p, texts.read_only, PTY_WAIT_MS);
 	pty_wait_text(p, "this machine slept for 5 min", PTY_WAIT_MS);
 	pty_wait_text(p, texts.link_up, LIVE_MS);
