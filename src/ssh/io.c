@@ -29,6 +29,7 @@ struct ssh_io *io_new(int fd, bool tcp)
 
 	io->fd = fd;
 	io->tcp = tcp;
+	io->quota = SIZE_MAX;
 	return io;
 }
 
@@ -45,6 +46,11 @@ void io_free(struct ssh_io *io)
 size_t io_pending(const struct ssh_io *io)
 {
 	return io->out.len - io->sent;
+}
+
+bool io_may_read(const struct ssh_io *io)
+{
+	return !io->starved && io->quota;
 }
 
 bool io_readable(const struct ssh_io *io)
@@ -111,13 +117,14 @@ static ssize_t io_on_recv(libssh2_socket_t fd, void *bytes, size_t len, int flag
 	(void)flags;
 	if (io->broken)
 		return 0;
-	if (io->starved)
+	if (!io_may_read(io))
 		return -EAGAIN;
 	do {
-		n = recv(io->fd, bytes, len, 0);
+		n = recv(io->fd, bytes, len < io->quota ? len : io->quota, 0);
 	} while (n < 0 && errno == EINTR);
 	if (n > 0) {
 		io->received += n;
+		io->quota -= (size_t)n;
 	} else if (n < 0 && errno == EAGAIN) {
 		io->starved = true;
 		return -EAGAIN;

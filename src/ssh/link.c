@@ -388,6 +388,7 @@ static void *link_work(void *arg)
 {
 	struct ssh_link *link = arg;
 
+	thread_enter_crypto(link->thread);
 	setup_run(link->setup);
 	loop_post(ssh_thread_loop(link->thread), link_on_worker_done, link);
 	return NULL;

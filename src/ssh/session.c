@@ -4,7 +4,7 @@
  * channel.c's, those of the socket io.c's.
  *
  * The socket is always polled for reading, and whatever wakes the session, everything the socket
- * holds is moved into libssh2 (session_drain), whose memory the channels' windows bound. So a
+ * holds is moved into libssh2 (session_drain, in portions), whose memory the channels' windows bound. So a
  * channel whose reader is slow never makes a level-triggered poll spin, and cannot hold up the
  * others.
  */
@@ -32,6 +32,9 @@
 
 /* Rounds before other sessions and timers get their turn. */
 #define SESSION_ROUNDS 8
+/* What a round takes from the socket: few enough bytes that they are still in the processor's
+ * cache when the channels hand them on. */
+#define SESSION_QUOTA ((size_t)128 * 1024)
 /* Channels stop writing when this much waits for the socket. */
 #define SESSION_QUEUE_MAX ((size_t)128 * 1024)
 /* Below sshd's MaxSessions of 10; more wait for their turn. */
@@ -178,7 +181,7 @@ static void session_drain(struct ssh_session *session)
 	struct channel *channel;
 	int rc;
 
-	for (channel = session->channels; channel && !session->io->starved;
+	for (channel = session->channels; channel && io_may_read(session->io);
 		channel = channel->next) {
 		if (!channel->lib)
 			continue;
@@ -186,7 +189,7 @@ static void session_drain(struct ssh_session *session)
 		if (session_check(session, rc))
 			return;
 	}
-	if (!session->io->starved && !session->opening && io_readable(session->io))
+	if (io_may_read(session->io) && !session->opening && io_readable(session->io))
 		session_probe(session);
 }
 
@@ -325,8 +328,10 @@ static bool session_round(struct ssh_session *session)
 	struct channel *channel;
 	bool moved;
 
+	session->io->quota = SESSION_QUOTA;
 	session_drain(session);
-	moved = session_open_some(session);
+	moved = !session->io->quota;
+	moved |= session_open_some(session);
 	for (channel = session->channels; channel && !session->failed; channel = channel->next)
 		moved |= channel_pump(channel);
 	session_reap(session);

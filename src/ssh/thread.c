@@ -3,6 +3,7 @@
  */
 #include <pgoncall/ssh/thread.h>
 
+#include <malloc.h>
 #include <pthread.h>
 #include <signal.h>
 #include <stdbool.h>
@@ -12,13 +13,19 @@
 
 #include <pgoncall/base/mem.h>
 #include <pgoncall/loop/loop.h>
+#include <pgoncall/ssh/cipher.h>
 #include <pgoncall/ssh/link.h>
 
 #include "thread_internal.h"
 
+/* libssh2 takes and gives back memory for every packet of 32 KiB. By default glibc hands it to the
+ * system each time and has it zeroed again, a tenth of a tunnel's time; this much stays. */
+#define THREAD_KEEP_MEMORY (4 * 1024 * 1024)
+
 struct ssh_thread {
 	pthread_t thread;
 	struct loop *loop;
+	struct ossl_lib_ctx_st *crypto; /* NULL: the process's own */
 	struct ssh_link *links; /* the thread's own, as is: */
 	bool ending;
 };
@@ -26,6 +33,12 @@ struct ssh_thread {
 struct loop *ssh_thread_loop(struct ssh_thread *thread)
 {
 	return thread->loop;
+}
+
+void thread_enter_crypto(struct ssh_thread *thread)
+{
+	if (thread->crypto)
+		cipher_context_enter(thread->crypto);
 }
 
 struct ssh_link **thread_links(struct ssh_thread *thread)
@@ -43,6 +56,7 @@ static void *thread_run(void *arg)
 {
 	struct ssh_thread *thread = arg;
 
+	thread_enter_crypto(thread);
 	loop_run(thread->loop);
 	return NULL;
 }
@@ -58,6 +72,9 @@ int ssh_thread_new(struct ssh_thread **started, struct err *err)
 		return err_set(err, ERR_SYSTEM, "libssh2 cannot be initialised");
 	thread = mem_calloc(1, sizeof(*thread));
 	thread->loop = loop_new();
+	thread->crypto = cipher_context_new();
+	mallopt(M_TRIM_THRESHOLD, THREAD_KEEP_MEMORY);
+	mallopt(M_MMAP_THRESHOLD, THREAD_KEEP_MEMORY);
 	/* Signals are the main thread's, and a write to a closed pipe is an error, not a signal. */
 	sigfillset(&all);
 	pthread_sigmask(SIG_SETMASK, &all, &before);
@@ -65,6 +82,7 @@ int ssh_thread_new(struct ssh_thread **started, struct err *err)
 	pthread_sigmask(SIG_SETMASK, &before, NULL);
 	if (rc) {
 		loop_free(thread->loop);
+		cipher_context_free(thread->crypto);
 		free(thread);
 		libssh2_exit();
 		return err_system(err, rc, "cannot start a thread for SSH");
@@ -93,6 +111,7 @@ void ssh_thread_free(struct ssh_thread *thread)
 	loop_post(thread->loop, thread_on_end, thread);
 	pthread_join(thread->thread, NULL);
 	loop_free(thread->loop);
+	cipher_context_free(thread->crypto);
 	free(thread);
 	libssh2_exit();
 }

@@ -25,14 +25,15 @@ cleanup() {
 trap cleanup EXIT
 trap 'exit 1' INT TERM HUP
 
-# WHAT UNIT OURS THEIRS (at-least|at-most) LIMIT
+# WHAT UNIT (at-least|at-most) LIMIT OURS THEIRS [RATIO]
 row() {
-    verdict=$(awk -v ours="$3" -v theirs="$4" -v sense="$5" -v limit="$6" 'BEGIN {
-        ratio = theirs > 0 ? ours / theirs : 0
+    verdict=$(awk -v ours="$5" -v theirs="$6" -v sense="$3" -v limit="$4" -v ratio="${7:-0}" 'BEGIN {
+        if (!(ratio > 0))
+            ratio = theirs > 0 ? ours / theirs : 0
         ok = ratio > 0 && (sense == "at-least" ? ratio >= limit : ratio <= limit)
         printf "%6.2f  %-8s %4.2f  %s", ratio, sense, limit, ok ? "ok" : "MISSED"
     }')
-    printf '%-42s %9s %9s %-4s  %s\n' "$1" "$3" "$4" "$2" "$verdict"
+    printf '%-42s %9s %9s %-4s  %s\n' "$1" "$5" "$6" "$2" "$verdict"
     case $verdict in *MISSED) missed=1 ;; esac
 }
 
@@ -50,10 +51,10 @@ compare_tunnels() {
     forward=yes
     timeout 300 "$build/bench/tunnel" "$SSH_CONFIG" server "$DB_ADDR" "$DB_PORT" "$DB_NAME" \
         "$DB_USER" "$their_host" "$DB_PORT" >"$tmp/tunnel"
-    # shellcheck disable=SC2046 # two numbers
-    row "tunnel, 200 MB result (ssh -L)" MB/s $(numbers throughput "$tmp/tunnel") at-least 0.8
+    # shellcheck disable=SC2046 # several numbers
+    row "tunnel, 200 MB result (ssh -L)" MB/s at-least 0.8 $(numbers throughput "$tmp/tunnel")
     # shellcheck disable=SC2046
-    row "tunnel, SELECT 1 (ssh -L)" ms $(numbers roundtrip "$tmp/tunnel") at-most 1.2
+    row "tunnel, SELECT 1 (ssh -L)" ms at-most 1.2 $(numbers roundtrip "$tmp/tunnel")
 }
 
 # The question somebody would type by hand at 03:00: who waits, and for whom.
@@ -70,7 +71,7 @@ compare_startup() {
     timeout 300 "$build/bench/startup" "$rounds" "$build/pgoncall" -c "$RANGE_CONFIG" locks prod \
         -- ssh -F "$SSH_CONFIG" server "$psql -c \"$by_hand\"" >"$tmp/startup"
     # shellcheck disable=SC2046
-    row "$1" ms $(numbers startup "$tmp/startup") at-most 1
+    row "$1" ms at-most 1 $(numbers startup "$tmp/startup")
 }
 
 # shellcheck disable=SC2086

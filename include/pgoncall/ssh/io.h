@@ -24,6 +24,7 @@ struct ssh_io {
 	struct buf out; /* queued for the socket; the first `sent` bytes are gone already */
 	size_t sent;
 	bool starved; /* the system had nothing to read; the owner clears it for the next round */
+	size_t quota; /* bytes that may be read before the owner renews it; SIZE_MAX at first */
 	bool broken;  /* no more input or output: errors and end-of-file alike */
 	int broken_errno; /* 0: the peer closed */
 	int64_t received; /* bytes read so far */
@@ -43,6 +44,8 @@ void io_session_free(struct ssh_io *io, struct _LIBSSH2_SESSION *session, const 
 
 /* Bytes that wait for the socket. */
 size_t io_pending(const struct ssh_io *io);
+/* Neither starved nor at the end of its quota. */
+bool io_may_read(const struct ssh_io *io);
 /* The socket holds something to read, or its end. */
 bool io_readable(const struct ssh_io *io);
 /* Sends what the socket takes. */
