@@ -1,6 +1,7 @@
 /*
  * pgoncall locks: one snapshot of the blocking tree, with the findings the server alone can tell. The
- * revision files are read only when a migration takes part, to name what it runs.
+ * revision files, which name what a migration runs, are read beside the way to the database: waited
+ * for when a migration takes part, dropped when none does.
  */
 #include <stdio.h>
 
@@ -41,10 +42,8 @@ static void locks_advance(struct batch *batch)
 	if (!snapshot)
 		return;
 	if (locks_need_revisions(snapshot) && *config_app(target_section(batch->target)) &&
-		!target_migrations_settled(batch->target)) {
-		target_want_migrations(batch->target);
+		!target_migrations_settled(batch->target))
 		return;
-	}
 	input.graph = target_graph(batch->target);
 	findings_compute(&findings, &input);
 	if (batch->in->given & OPTION_JSON)
@@ -57,5 +56,5 @@ static void locks_advance(struct batch *batch)
 
 static int locks_run(const struct invocation *in)
 {
-	return batch_run(in, in->args[0], TARGET_DATABASE, locks_advance, NULL);
+	return batch_run(in, in->args[0], TARGET_DATABASE | TARGET_MIGRATIONS, locks_advance, NULL);
 }

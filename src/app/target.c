@@ -357,12 +357,6 @@ void target_set_refresh(struct target *target, int64_t refresh_ns)
 	target_db_apply_interval(target);
 }
 
-void target_want_migrations(struct target *target)
-{
-	target->wants |= TARGET_MIGRATIONS;
-	target_migrations_start(target);
-}
-
 /* --- what is known --------------------------------------------------------------------------- */
 
 enum target_state target_get_state(const struct target *target)

@@ -115,8 +115,6 @@ void target_drop(struct target *target, const struct err *why);
 /* No snapshots are asked for while paused. */
 void target_pause(struct target *target, bool paused);
 void target_set_refresh(struct target *target, int64_t refresh_ns);
-/* Begins to read the revision files, where that was not wanted from the start. */
-void target_want_migrations(struct target *target);
 
 /* Answers the open question; NULL declines it. Nothing happens when it lapsed meanwhile. */
 void target_answer(struct target *target, const char *answer);
