@@ -43,39 +43,42 @@ static void journal_fill_meta(
 	meta->role = snapshot ? snapshot->server.role : NULL;
 }
 
-int app_journal(struct app *app, struct journal **journal, struct err *err)
+/* done: NULL shows what fails. */
+static void app_record(
+	struct app *app, const struct journal_entry *entry, recorder_done done, void *arg)
 {
-	struct buf directory = BUF_INIT;
 	struct journal_meta meta;
-	char *person;
-	int rc = 0;
+	char *person = journal_person();
 
-	*journal = NULL;
-	person = journal_person();
 	journal_fill_meta(app, person, &meta);
-	if (app->journal)
-		journal_update_meta(app->journal, &meta);
-	else
-		rc = journal_directory(&directory, err) < 0 ||
-				journal_open(buf_str(&directory), &meta, &app->journal, err) < 0
-			? -1
-			: 0;
+	recorder_write(app->recorder, &meta, entry, done, arg);
 	free(person);
-	buf_fini(&directory);
-	*journal = app->journal;
-	return rc;
 }
 
-int app_note(struct app *app, const char *text, struct err *err)
+static void app_on_recorded(void *arg, int64_t seq, const struct err *err)
+{
+	(void)seq;
+	if (err)
+		app_message(arg, CONSOLE_ERROR, "%s", err->text);
+}
+
+static void app_on_noted(void *arg, int64_t seq, const struct err *err)
+{
+	struct app *app = arg;
+
+	if (seq > 0)
+		app_message(app, CONSOLE_INFO, "noted in %s", recorder_incident(app->recorder));
+	else
+		app_message(app, CONSOLE_ERROR, "%s", err->text);
+}
+
+void app_note(struct app *app, const char *text)
 {
 	struct journal_entry entry = JOURNAL_ENTRY_INIT;
-	struct journal *journal;
 
 	entry.event = JOURNAL_NOTE;
 	entry.text = text;
-	if (app_journal(app, &journal, err) < 0)
-		return -1;
-	return journal_write(journal, &entry, err) < 0 ? -1 : 0;
+	app_record(app, &entry, app_on_noted, app);
 }
 
 /* --- arming ---------------------------------------------------------------------------------- */
@@ -85,26 +88,45 @@ bool app_is_armed(const struct app *app)
 	return gate_arm_left(&app->arm, clock_boottime()) > 0;
 }
 
+static void app_on_arm_recorded(void *arg, int64_t seq, const struct err *err)
+{
+	struct journal_entry entry = JOURNAL_ENTRY_INIT;
+	struct app *app = arg;
+	char span[64];
+
+	if (seq < 0) {
+		app_message(app, CONSOLE_ERROR, "not armed: %s", err->text);
+		return;
+	}
+	if (target_get_state(app->target) != TARGET_UP) {
+		entry.event = JOURNAL_DISARM;
+		entry.text = "the link was lost";
+		app_record(app, &entry, NULL, NULL);
+		app_message(app, CONSOLE_ERROR, "not armed: the link was lost");
+		return;
+	}
+	gate_arm_start(&app->arm, clock_boottime(), app->arming_ns, app->arming_reason);
+	app_message(app, CONSOLE_WARNING,
+		"ARMED for %s: writes to %s are allowed; :disarm ends it",
+		clock_format_span((double)app->arming_ns / 1e9, span, sizeof(span)),
+		app->section->name);
+	app_show_facts(app);
+}
+
 int app_arm(struct app *app, const char *text, struct err *err)
 {
 	struct journal_entry entry = JOURNAL_ENTRY_INIT;
-	struct journal *journal;
 	const char *reason;
-	int64_t duration;
 
-	if (gate_arm_parse(text, &duration, &reason, err) < 0)
+	if (gate_arm_parse(text, &app->arming_ns, &reason, err) < 0)
 		return -1;
 	if (target_get_state(app->target) != TARGET_UP)
 		return err_set(err, ERR_REFUSED, "not connected: arm when the link is up again");
-	if (app_journal(app, &journal, err) < 0)
-		return -1;
+	snprintf(app->arming_reason, sizeof(app->arming_reason), "%s", reason);
 	entry.event = JOURNAL_ARM;
 	entry.text = reason;
-	entry.duration_ms = duration / CLOCK_NS_PER_MS;
-	if (journal_write(journal, &entry, err) < 0)
-		return -1;
-	gate_arm_start(&app->arm, clock_boottime(), duration, reason);
-	app_show_facts(app);
+	entry.duration_ms = app->arming_ns / CLOCK_NS_PER_MS;
+	app_record(app, &entry, app_on_arm_recorded, app);
 	return 0;
 }
 
@@ -118,8 +140,7 @@ void app_disarm(struct app *app, const char *text)
 	gate_void(app->gate);
 	entry.event = JOURNAL_DISARM;
 	entry.text = text;
-	if (app->journal && journal_ok(app->journal))
-		journal_write(app->journal, &entry, NULL);
+	app_record(app, &entry, NULL, NULL);
 	app_show_facts(app);
 }
 
@@ -144,7 +165,7 @@ static void act_gate_state(struct app *app, struct gate_state *state)
 	state->now_ns = clock_boottime();
 	state->environment = app_policy_environment(app);
 	state->arm = app->arm;
-	state->journal_ok = app->journal && journal_ok(app->journal);
+	state->journal_ok = recorder_path(app->recorder) && recorder_ok(app->recorder);
 	state->link_up = target_get_state(app->target) == TARGET_UP && acting && db_conn_is_up(acting);
 	state->connection = target_connection_id(app->target);
 	if (snapshot) {
@@ -343,20 +364,46 @@ static int act_check(struct app *app, const struct db_session *s, struct err *er
 	char *name = act_target_name(app);
 	struct gate_request request;
 	struct gate_state state;
-	struct journal *journal;
 	int rc = -1;
 
 	if (db_action_check(&target_snapshot(app->target)->server, s, app->act.kind, err) == 0) {
-		/* The journal is the gate's last condition; it is opened when the others hold. */
 		act_gate_state(app, &state);
-		state.journal_ok = true;
+		/* It may have to be made first: act_on_journal. */
+		state.journal_ok = recorder_ok(app->recorder);
 		act_gate_request(app, name, NULL, &request);
 		gate_level(state.environment, &request, &request.typed);
-		if (gate_check(&state, &request, err) == 0)
-			rc = app_journal(app, &journal, err);
+		rc = gate_check(&state, &request, err);
 	}
 	free(name);
 	return rc;
+}
+
+/* The journal is the gate's last condition: it is made when the others hold, before it is asked. */
+static void act_on_journal(void *arg, int64_t seq, const struct err *err)
+{
+	struct app *app = arg;
+	const struct db_session *s;
+
+	if (!app->act.active || app->act.running || app->silence)
+		return; /* given up meanwhile */
+	s = act_find(app, &app->act.queue[app->act.next - 1]);
+	if (seq > 0 && s) {
+		act_ask(app, s);
+		return;
+	}
+	app_message(app, CONSOLE_ERROR, "nothing was done: %s",
+		seq > 0 ? "the session is not the one it was" : err->text);
+	app_act_stop(app);
+}
+
+static void act_open_journal(struct app *app)
+{
+	struct journal_meta meta;
+	char *person = journal_person();
+
+	journal_fill_meta(app, person, &meta);
+	recorder_open(app->recorder, &meta, act_on_journal, app);
+	free(person);
 }
 
 /* Takes up the next session of the queue: refuses it, or asks about it. */
@@ -388,7 +435,7 @@ static void act_next(struct app *app)
 		app_act_stop(app);
 		return;
 	}
-	act_ask(app, s);
+	act_open_journal(app);
 }
 
 void app_act_begin(struct app *app, enum db_action_kind kind,
@@ -469,8 +516,7 @@ void app_act_look(struct app *app)
 	entry.event = JOURNAL_NOTE;
 	entry.intent = app->act.unknown_seq;
 	entry.text = text;
-	if (app->journal)
-		journal_write(app->journal, &entry, NULL);
+	app_record(app, &entry, NULL, NULL);
 	app_message(app, found ? CONSOLE_WARNING : CONSOLE_INFO, "%s", text);
 	app->act.unknown_seq = 0;
 	free(text);
@@ -479,7 +525,6 @@ void app_act_look(struct app *app)
 static void act_write_result(struct app *app, enum db_action_result result, const char *sentence)
 {
 	struct journal_entry entry = JOURNAL_ENTRY_INIT;
-	struct err err;
 
 	entry.event = result == DB_ACTION_UNKNOWN ? JOURNAL_UNKNOWN : JOURNAL_RESULT;
 	entry.intent = app->act.intent_seq;
@@ -490,8 +535,7 @@ static void act_write_result(struct app *app, enum db_action_result result, cons
 										   : JOURNAL_NONE;
 	entry.duration_ms = (clock_monotonic() - app->act.started) / CLOCK_NS_PER_MS;
 	entry.text = sentence;
-	if (journal_write(app->journal, &entry, &err) < 0)
-		app_message(app, CONSOLE_ERROR, "%s", err.text);
+	app_record(app, &entry, app_on_recorded, app);
 }
 
 static void act_on_result(void *arg, enum db_action_result result, const char *sentence)
@@ -517,83 +561,87 @@ static void act_on_result(void *arg, enum db_action_result result, const char *s
 		app_act_stop(app);
 }
 
-static int64_t act_write_intent(struct app *app, const char *typed, struct err *err)
+static void act_refused(struct app *app, const struct err *err)
+{
+	app_message(app, CONSOLE_ERROR, "nothing was done: %s", err->text);
+	app_act_stop(app);
+}
+
+/* The intent is on disk: the one place where an act is sent. */
+static void act_on_intent(void *arg, int64_t seq, const struct err *err)
+{
+	struct app *app = arg;
+	struct gate_permit *permit = app->act.permit;
+	struct gate_state state;
+	struct err why;
+
+	app->act.permit = NULL;
+	app->act.running = false;
+	if (seq < 0) {
+		gate_permit_drop(app->gate, permit);
+		act_refused(app, err);
+		return;
+	}
+	app->act.intent_seq = seq;
+	act_gate_state(app, &state);
+	if (gate_permit_use(app->gate, permit, &state, app->act.action.shown, seq, &why) < 0) {
+		act_write_result(app, DB_ACTION_FAILED, "not sent: the gate refused it");
+		act_refused(app, &why);
+		return;
+	}
+	app->act.running = true;
+	db_action_run(target_acting_conn(app->target), &app->act.action, act_on_result, app);
+	app_message(app, CONSOLE_INFO, "%s: sent, looking whether it ends", app->act.subject);
+	app_show_facts(app);
+}
+
+static void act_record_intent(struct app *app, const struct gate_request *request)
 {
 	struct journal_entry entry = JOURNAL_ENTRY_INIT;
-	char pid[16];
-	char *name = act_target_name(app), *confirm;
-	struct gate_request request;
 	struct journal_var vars[] = {
-		{ "pid", pid },
+		{ "pid", NULL },
 		{ "backend_start", app->act.action.backend_start },
 		{ "gid", app->act.action.gid },
 		{ "subject", app->act.subject },
 	};
-	int64_t seq;
+	char pid[16], *confirm;
 
-	act_gate_request(app, name, typed, &request);
 	confirm = mem_printf("%s: %s",
-		policy_level_name(gate_level(app_policy_environment(app), &request, NULL)), typed);
+		policy_level_name(gate_level(app_policy_environment(app), request, NULL)),
+		request->typed);
 	snprintf(pid, sizeof(pid), "%d", app->act.action.pid);
+	vars[0].value = pid;
 	entry.event = JOURNAL_INTENT;
 	entry.step = db_action_verb(app->act.kind);
 	entry.command = app->act.action.shown;
 	entry.vars = vars;
 	entry.n_vars = sizeof(vars) / sizeof(vars[0]);
 	entry.confirm = confirm;
-	seq = journal_write(app->journal, &entry, err);
+	app_record(app, &entry, act_on_intent, app);
 	free(confirm);
-	free(name);
-	return seq;
-}
-
-/* From the typed answer to the statement on the wire: the one place where an act is sent. */
-static int act_send(struct app *app, const char *typed, struct err *err)
-{
-	const char *statement = app->act.action.shown;
-	char *name = act_target_name(app);
-	struct gate_permit *permit;
-	struct gate_request request;
-	struct gate_state state;
-	int rc = -1;
-
-	app->act.started = clock_monotonic();
-	act_gate_state(app, &state);
-	act_gate_request(app, name, typed, &request);
-	permit = gate_permit_take(app->gate, &state, &request, err);
-	if (permit) {
-		app->act.intent_seq = act_write_intent(app, typed, err);
-		act_gate_state(app, &state);
-		if (app->act.intent_seq > 0)
-			rc = gate_permit_use(app->gate, permit, &state, statement,
-				app->act.intent_seq, err);
-		else
-			gate_permit_drop(app->gate, permit);
-	}
-	if (rc < 0 && permit && app->act.intent_seq > 0)
-		act_write_result(app, DB_ACTION_FAILED, "not sent: the gate refused it");
-	if (rc == 0) {
-		app->act.running = true;
-		db_action_run(target_acting_conn(app->target), &app->act.action, act_on_result, app);
-	}
-	free(name);
-	return rc;
 }
 
 void app_act_confirmed(struct app *app, const char *typed)
 {
+	struct gate_request request;
+	struct gate_state state;
 	struct err err;
+	char *name;
 
 	loop_timer_stop(app->silence);
 	app->silence = NULL;
 	if (!app->act.active)
 		return;
-	if (act_send(app, typed, &err) < 0) {
-		app_message(app, CONSOLE_ERROR, "nothing was done: %s", err.text);
-		app_act_stop(app);
+	name = act_target_name(app);
+	app->act.started = clock_monotonic();
+	act_gate_state(app, &state);
+	act_gate_request(app, name, typed, &request);
+	app->act.permit = gate_permit_take(app->gate, &state, &request, &err);
+	if (app->act.permit) {
+		app->act.running = true;
+		act_record_intent(app, &request);
 	} else {
-		app_message(app, CONSOLE_INFO, "%s: sent, looking whether it ends",
-			app->act.subject);
-		app_show_facts(app);
+		act_refused(app, &err);
 	}
+	free(name);
 }

@@ -19,6 +19,8 @@
 #include <pgoncall/ui/term.h>
 #include <pgoncall/ui/theme.h>
 
+#include "console_journal.h"
+
 /* Questions that come back with an id. */
 enum app_question {
 	APP_ASK_ACT = 1,
@@ -34,7 +36,8 @@ struct app_act {
 	struct console_session *queue; /* owned copies, next at index `next` */
 	size_t n, next;
 	bool active;                   /* `action` is set */
-	bool running;                  /* sent; the result is awaited */
+	bool running;                  /* being recorded, or sent; the result is awaited */
+	struct gate_permit *permit;    /* while it is being recorded */
 	struct db_action action;
 	char *subject;                 /* "pid 8123 (bo1, boardofone-api)", for messages */
 	int64_t intent_seq;
@@ -74,7 +77,9 @@ struct app {
 	struct gate *gate;
 	struct gate_arm arm;          /* by clock_boottime */
 	int64_t picture_asleep;       /* `asleep` when the picture came: boot time less monotonic */
-	struct journal *journal;      /* of this console's incident; NULL until something was to be written */
+	int64_t arming_ns;            /* what is being recorded: for how long, and why */
+	char arming_reason[256];
+	struct recorder *recorder;    /* the journal of this console's incident */
 	struct app_act act;
 };
 
@@ -112,15 +117,14 @@ void app_act_stop(struct app *app);
 void app_act_fini(struct app *app);
 /* After a snapshot: looks what became of an act whose result was lost with the link. */
 void app_act_look(struct app *app);
+/* Armed once it is recorded; then, or when it cannot be, a message says so. */
 int app_arm(struct app *app, const char *text, struct err *err);
 /* text: why, for the journal. */
 void app_disarm(struct app *app, const char *text);
 /* Every second: an arming whose time is over ends. */
 void app_arm_tick(struct app *app);
 bool app_is_armed(const struct app *app);
-/* The journal of this console's incident, opened on first use. */
-int app_journal(struct app *app, struct journal **journal, struct err *err);
-int app_note(struct app *app, const char *text, struct err *err);
+void app_note(struct app *app, const char *text);
 
 /* console_runbooks.c */
 /* Opens a runbook to read; "" offers the list. */

@@ -57,20 +57,12 @@ static const struct {
 
 static int do_arm(struct app *app, const char *args, struct err *err)
 {
-	char span[64];
-
 	if (app_policy_environment(app) != POLICY_PRODUCTION) {
 		app_message(app, CONSOLE_INFO, "%s is %s: writes are allowed without arming",
 			app->section->name, config_get(app->section, CONFIG_ENVIRONMENT));
 		return 0;
 	}
-	if (app_arm(app, args, err) < 0)
-		return -1;
-	app_message(app, CONSOLE_WARNING, "ARMED for %s: writes to %s are allowed; :disarm ends it",
-		clock_format_span((double)gate_arm_left(&app->arm, clock_boottime()) / 1e9, span,
-			sizeof(span)),
-		app->section->name);
-	return 0;
+	return app_arm(app, args, err);
 }
 
 static int do_disarm(struct app *app, const char *args, struct err *err)
@@ -117,9 +109,8 @@ static int do_logs(struct app *app, const char *args, struct err *err)
 
 static int do_note(struct app *app, const char *args, struct err *err)
 {
-	if (app_note(app, args, err) < 0)
-		return -1;
-	app_message(app, CONSOLE_INFO, "noted in %s", journal_incident(app->journal));
+	(void)err;
+	app_note(app, args);
 	return 0;
 }
 
@@ -139,10 +130,10 @@ static int do_report(struct app *app, const char *args, struct err *err)
 	struct journal_log log;
 	int rc;
 
-	if (!app->journal)
+	if (!recorder_path(app->recorder))
 		return err_set(err, ERR_REFUSED,
 			"nothing is recorded yet: a record begins with :arm, :note or an act");
-	if (journal_load(journal_path(app->journal), &log, err) < 0)
+	if (journal_load(recorder_path(app->recorder), &log, err) < 0)
 		return -1;
 	journal_report(&log, &text);
 	rc = app_write_file(args, buf_str(&text), err);

@@ -316,6 +316,7 @@ void app_open_target(struct app *app, const struct config_section *section)
 	name = mem_printf("%s@%s", config_get(section, CONFIG_DB_NAME), section->name);
 	app->gate = gate_new(app_policy_environment(app), name);
 	free(name);
+	app->recorder = recorder_new(app->loop);
 	app->target = target_open(app->loop, &options, &events);
 	app_show_log(app);
 	view_on_state(app);
@@ -336,8 +337,8 @@ void app_close_target(struct app *app)
 	app->console = NULL;
 	findings_fini(&app->findings);
 	memset(&app->findings, 0, sizeof(app->findings));
-	journal_close(app->journal);
-	app->journal = NULL;
+	recorder_close(app->recorder);
+	app->recorder = NULL;
 	if (app->gate)
 		gate_free(app->gate);
 	app->gate = NULL;

@@ -351,3 +351,22 @@ int range_ssh_resume(struct range *r, struct err *err)
 	r->suspended = false;
 	return 0;
 }
+
+int range_sshd_stop(struct range *r, struct err *err)
+{
+	return sshd_signal(r, SIGKILL, true, err) < 0 ? -1 : 0;
+}
+
+/* As tests/range/ssh.sh starts it, with the record that the range is taken down by. */
+int range_sshd_start(struct range *r, struct err *err)
+{
+	char *script = mem_printf("setsid tests/range/tracked spawn '%s/run/sshd' '%s' '%s'"
+				  " \"$(command -v sshd)\" -D -e -f '%s' </dev/null >/dev/null 2>&1 &",
+		r->dir, range_value(r, "SSHD_LOG"), range_value(r, "SSHD_LOG"),
+		range_value(r, "SSHD_CONFIG"));
+	const char *const argv[] = { "sh", "-c", script, NULL };
+	int rc = script_run(argv, NULL, err);
+
+	free(script);
+	return rc;
+}

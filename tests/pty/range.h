@@ -38,6 +38,11 @@ char *range_psql(struct range *r, const char *sql, struct err *err);
  * killed, or -1. */
 int range_sshd_kill_connections(struct range *r, struct err *err);
 
+/* Kills the SSH server with every connection, as a machine does that starts anew; new connections
+ * are refused until it is started. */
+int range_sshd_stop(struct range *r, struct err *err);
+int range_sshd_start(struct range *r, struct err *err);
+
 /* Stops the SSH server and every connection in their tracks, so that the link is there and silent;
  * and lets them go on. */
 int range_ssh_suspend(struct range *r, struct err *err);

@@ -114,12 +114,13 @@ static char **env_finish(struct strlist *env)
 	return out;
 }
 
-/* "ASAN_OPTIONS=…": the caller's, and where to write. The other sanitisers share this setting. */
+/* "ASAN_OPTIONS=…": the caller's, where to write, and that what is preloaded may come before it. The
+ * other sanitisers share this setting. */
 static char *checker_options(const char *dir)
 {
 	const char *given = getenv("ASAN_OPTIONS");
 
-	return mem_printf("ASAN_OPTIONS=%s%slog_path=%s/checker", str_empty(given) ? "" : given,
+	return mem_printf("ASAN_OPTIONS=%s%sverify_asan_link_order=0:log_path=%s/checker", str_empty(given) ? "" : given,
 		str_empty(given) ? "" : ":", dir);
 }
 

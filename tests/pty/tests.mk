@@ -24,6 +24,14 @@ $(BUILD)/pty/asleep.so: tests/pty/preload/asleep.c
 	$(Q)$(CC) -std=c11 -D_GNU_SOURCE $(WARN) -O1 -shared -fPIC -o $@ $<
 $(BUILD)/pty/test_targets: $(BUILD)/pty/asleep.so
 
+# A machine that sleeps and whose disk hangs, preloaded into the program by test_machine.
+$(BUILD)/pty/machine.so: tests/pty/preload/machine.c
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  SO    $@")
+	$(Q)$(CC) -std=c11 -D_GNU_SOURCE $(WARN) $(CFLAGS) -shared -fPIC -o $@ $< -ldl
+
+$(BUILD)/pty/test_machine: | $(BUILD)/pty/machine.so
+
 .SECONDARY: $(PTY_OBJ) $(PTY_BIN:=.o)
 -include $(PTY_OBJ:.o=.d) $(PTY_BIN:=.d)
 
