@@ -56,7 +56,7 @@ static void write_stack(const char *service, bool with_code)
 	mkdir(path, 0700);
 	snprintf(name, sizeof(name), "%s/sshd", service);
 	write_file(name,
-		"auth required /usr/lib/x86_64-linux-gnu/pam_wrapper/pam_matrix.so "
+		"auth required ../pam_wrapper/pam_matrix.so "
 		"passdb=%s/passdb\n"
 		"%s%s%s"
 		"account required pam_permit.so\nsession required pam_permit.so\n",
