@@ -592,15 +592,15 @@ int ssh_config_parse_hop(const char *spec, char **user, char **host, int *port, 
 	return rc;
 }
 
-void ssh_config_alive(const struct ssh_config *config, int *interval_s, int *count)
+bool ssh_config_alive(const struct ssh_config *config, int *interval_s, int *count)
 {
-	*interval_s = CONFIG_ALIVE_S;
-	*count = CONFIG_ALIVE_COUNT;
-	if (config->alive_interval_s > 0 && config->alive_interval_s * config->alive_count_max <
-						    CONFIG_ALIVE_S * CONFIG_ALIVE_COUNT) {
-		*interval_s = config->alive_interval_s;
-		*count = config->alive_count_max;
-	}
+	bool sooner = config->alive_interval_s > 0 &&
+		      config->alive_interval_s * config->alive_count_max <
+			      CONFIG_ALIVE_S * CONFIG_ALIVE_COUNT;
+
+	*interval_s = sooner ? config->alive_interval_s : CONFIG_ALIVE_S;
+	*count = sooner ? config->alive_count_max : CONFIG_ALIVE_COUNT;
+	return sooner;
 }
 
 char *ssh_config_lookup_name(const struct ssh_config *config)

@@ -23,17 +23,6 @@
 #include <pgoncall/ssh/run.h>
 #include <pgoncall/ssh/wire.h>
 
-/* What libssh2 1.10 can verify and servers still offer (RSA only with SHA-1). */
-static const char *const hostkey_methods[] = {
-	"ssh-ed25519",
-	"ecdsa-sha2-nistp256",
-	"ecdsa-sha2-nistp384",
-	"ecdsa-sha2-nistp521",
-	"ssh-rsa",
-};
-
-#define HOSTKEY_METHODS (sizeof(hostkey_methods) / sizeof(hostkey_methods[0]))
-
 void hostkey_list_fini(struct hostkey_list *list)
 {
 	size_t i;
@@ -159,27 +148,31 @@ int hostkey_look_up(struct hostkey_list *list, const struct ssh_config *config,
 	return rc;
 }
 
-static bool hostkey_knows_type(const struct hostkey_list *list, const char *type)
+static bool hostkey_knows_type(const struct hostkey_list *list, const char *type, size_t len)
 {
 	size_t i;
 
 	for (i = 0; i < list->n; i++)
-		if (list->items[i].marker == HOSTKEY_PLAIN && str_equal(list->items[i].type, type))
+		if (list->items[i].marker == HOSTKEY_PLAIN && strlen(list->items[i].type) == len &&
+			memcmp(list->items[i].type, type, len) == 0)
 			return true;
 	return false;
 }
 
-char *hostkey_preference(const struct hostkey_list *list)
+char *hostkey_preference(const struct hostkey_list *list, const char *methods)
 {
 	struct buf text = BUF_INIT;
-	size_t i;
+	const char *at;
+	size_t len;
 	int known;
 
 	for (known = 1; known >= 0; known--)
-		for (i = 0; i < HOSTKEY_METHODS; i++)
-			if (hostkey_knows_type(list, hostkey_methods[i]) == (known == 1))
-				buf_printf(&text, "%s%s", text.len ? "," : "", hostkey_methods[i]);
-	return buf_steal(&text);
+		for (at = methods; *at; at += len + (at[len] == ',')) {
+			len = strcspn(at, ",");
+			if (hostkey_knows_type(list, at, len) == (known == 1))
+				buf_printf(&text, "%s%.*s", text.len ? "," : "", (int)len, at);
+		}
+	return text.len ? buf_steal(&text) : mem_strdup("");
 }
 
 enum hostkey_verdict hostkey_judge(const struct hostkey_list *list, const char *type,

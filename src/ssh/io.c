@@ -22,6 +22,8 @@
 
 /* Sent bytes stay at the queue's front until they are this many, so that it is not moved often. */
 #define IO_COMPACT (256 * 1024)
+/* A server's version line and its lists of algorithms take 2 KiB. */
+#define IO_HELLO_MAX 65536
 
 struct ssh_io *io_new(int fd, bool tcp)
 {
@@ -39,6 +41,7 @@ void io_free(struct ssh_io *io)
 		return;
 	if (io->fd >= 0)
 		close(io->fd);
+	buf_fini(&io->hello);
 	buf_fini(&io->out);
 	free(io);
 }
@@ -125,6 +128,8 @@ static ssize_t io_on_recv(libssh2_socket_t fd, void *bytes, size_t len, int flag
 	if (n > 0) {
 		io->received += n;
 		io->quota -= (size_t)n;
+		if (io->keep_hello && io->hello.len < IO_HELLO_MAX)
+			buf_add(&io->hello, bytes, (size_t)n);
 	} else if (n < 0 && errno == EAGAIN) {
 		io->starved = true;
 		return -EAGAIN;

@@ -349,11 +349,14 @@ static void link_take_session(struct ssh_link *link, struct ssh_setup *setup)
 	struct link_message message = { .kind = LINK_HOST_KEY };
 	const struct ssh_config *config = &link->route.hops[link->hop];
 	char *name = mem_printf("%s:%d", config->hostname, config->port);
+	int interval_s, count;
 
 	if (!link->sessions)
 		link->sessions = mem_calloc(link->route.n, sizeof(*link->sessions));
 	link->sessions[link->hop] = session_new(
 		ssh_thread_loop(link->thread), setup->session, setup->io, name, &events);
+	if (ssh_config_alive(config, &interval_s, &count))
+		session_set_alive(link->sessions[link->hop], interval_s, count);
 	setup->session = NULL;
 	setup->io = NULL;
 	free(name);

@@ -14,6 +14,7 @@
 #include <fcntl.h>
 #include <netinet/in.h>
 #include <netinet/tcp.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
@@ -66,6 +67,7 @@ struct ssh_session {
 	int64_t received; /* io->received at the last tick */
 	int64_t ticked_at;
 	int64_t silent_ms; /* since the last byte came */
+	int64_t probe_after_ms, dead_after_ms;
 	int64_t open_ns;   /* how long the last open took; -1 not known */
 };
 
@@ -406,6 +408,7 @@ static void session_on_tick(struct loop_timer *timer, void *arg)
 	struct ssh_session *session = arg;
 	int64_t now = clock_monotonic();
 	int64_t ms = (now - session->ticked_at) / CLOCK_NS_PER_MS;
+	char why[64];
 
 	(void)timer;
 	session->ticked_at = now;
@@ -415,13 +418,21 @@ static void session_on_tick(struct loop_timer *timer, void *arg)
 		session->silent_ms += ms > 2 * SESSION_TICK_MS ? SESSION_TICK_MS : ms;
 	session->received = session->io->received;
 	session_check_slow_open(session);
-	if (session->silent_ms >= SESSION_SILENT_MS && session_has_probe(session) &&
+	if (session->silent_ms >= session->dead_after_ms && session_has_probe(session) &&
 		!(session->opening && session->opening->kind == CHANNEL_DIAL)) {
-		session_fail(session, "the server has not answered for 9 s");
-	} else if (session->silent_ms >= SESSION_PROBE_MS) {
+		snprintf(why, sizeof(why), "the server has not answered for %d s",
+			(int)(session->dead_after_ms / 1000));
+		session_fail(session, why);
+	} else if (session->silent_ms >= session->probe_after_ms) {
 		session_probe(session);
 	}
 	session_pump(session);
+}
+
+void session_set_alive(struct ssh_session *session, int interval_s, int count)
+{
+	session->probe_after_ms = interval_s * INT64_C(1000);
+	session->dead_after_ms = (interval_s * count + 1) * INT64_C(1000);
 }
 
 /* --- the owner's side ------------------------------------------------------------------------- */
@@ -439,6 +450,8 @@ struct ssh_session *session_new(struct loop *loop, struct _LIBSSH2_SESSION *lib_
 	session->received = io_take->received;
 	session->ticked_at = clock_monotonic();
 	session->open_ns = -1;
+	session->probe_after_ms = SESSION_PROBE_MS;
+	session->dead_after_ms = SESSION_SILENT_MS;
 	session->polled = LOOP_READ;
 	session->poll = loop_poll_start(loop, io_take->fd, LOOP_READ, session_on_socket, session);
 	session->timer =

@@ -22,6 +22,7 @@
 #include <pgoncall/ssh/connect.h>
 #include <pgoncall/ssh/hostkey.h>
 #include <pgoncall/ssh/io.h>
+#include <pgoncall/ssh/negotiate.h>
 #include <pgoncall/ssh/wire.h>
 
 #define SETUP_TIMEOUT_S 10
@@ -193,55 +194,6 @@ static int setup_connect(struct ssh_setup *setup)
 	return 0;
 }
 
-/* Those that no server of this decade would miss. */
-static bool setup_is_legacy(const char *method)
-{
-	static const char *const parts[] = { "@", "sha1", "md5", "ripemd", "dss", "ssh-rsa" };
-	size_t i;
-
-	for (i = 0; i < sizeof(parts) / sizeof(parts[0]); i++)
-		if (strstr(method, parts[i]))
-			return true;
-	return false;
-}
-
-static void setup_add_methods(
-	struct buf *text, LIBSSH2_SESSION *session, const char *name, int method)
-{
-	const char **list = NULL;
-	const char *separator = " ";
-	int i, n = libssh2_session_supported_algs(session, method, &list);
-
-	buf_printf(text, "%s%s", text->len ? "; " : "", name);
-	for (i = 0; i < n; i++) {
-		if (setup_is_legacy(list[i]))
-			continue;
-		buf_printf(text, "%s%s", separator, list[i]);
-		separator = ", ";
-	}
-	if (n > 0)
-		libssh2_free(session, list);
-}
-
-/* What libssh2 here can speak, for the case that the server speaks nothing of it. */
-static int setup_explain_methods(struct ssh_setup *setup, LIBSSH2_SESSION *session)
-{
-	const struct ssh_config *config = setup_config(setup);
-	struct buf text = BUF_INIT;
-
-	setup->wants_openssh = true;
-	setup_add_methods(&text, session, "host keys", LIBSSH2_METHOD_HOSTKEY);
-	setup_add_methods(&text, session, "MACs", LIBSSH2_METHOD_MAC_CS);
-	setup_add_methods(&text, session, "key exchange", LIBSSH2_METHOD_KEX);
-	err_set(&setup->err, ERR_TRANSPORT,
-		"%s:%d and libssh2 %s have no algorithm in common; set transport = openssh for "
-		"this "
-		"target (libssh2 speaks %s)",
-		config->hostname, config->port, libssh2_version(0), buf_str(&text));
-	buf_fini(&text);
-	return -1;
-}
-
 static int setup_explain_handshake(struct ssh_setup *setup, int rc, const struct err *wait)
 {
 	const struct ssh_config *config = setup_config(setup);
@@ -249,8 +201,11 @@ static int setup_explain_handshake(struct ssh_setup *setup, int rc, const struct
 	struct buf why = BUF_INIT;
 	char *message = NULL;
 
-	if (rc == LIBSSH2_ERROR_KEX_FAILURE && !setup->io->broken)
-		return setup_explain_methods(setup, session);
+	if (rc == LIBSSH2_ERROR_KEX_FAILURE && !setup->io->broken) {
+		setup->wants_openssh = true;
+		negotiate_explain(session, config, &setup->io->hello, &setup->err);
+		return -1;
+	}
 	if (wait->code == ERR_CANCELLED)
 		return err_set(&setup->err, ERR_CANCELLED, "%s", wait->text);
 	if (wait->code == ERR_TIMEOUT)
@@ -275,17 +230,22 @@ static int setup_handshake(struct ssh_setup *setup, const struct hostkey_list *k
 	const struct ssh_config *config = setup_config(setup);
 	struct err wait = { ERR_OK, "" };
 	const char *banner;
-	char *preference = hostkey_preference(known), *detail;
+	char *detail;
 	int rc;
 
-	libssh2_session_method_pref(setup->session, LIBSSH2_METHOD_HOSTKEY, preference);
-	free(preference);
+	if (negotiate_offer(setup->session, config, known, &setup->err) < 0) {
+		setup->wants_openssh = true;
+		return -1;
+	}
 	setup_renew(setup);
+	setup->io->keep_hello = true;
 	do {
 		rc = libssh2_session_handshake(setup->session, setup->io->fd);
 	} while (rc == LIBSSH2_ERROR_EAGAIN && io_wait(setup->io, &setup->wait, &wait) == 0);
+	setup->io->keep_hello = false;
 	if (rc)
 		return setup_explain_handshake(setup, rc, &wait);
+	buf_fini(&setup->io->hello);
 	banner = libssh2_session_banner_get(setup->session);
 	detail = mem_printf("%s:%d %s", config->hostname, config->port, banner ? banner : "");
 	setup_step(setup, TRANSPORT_STEP_CONNECT, detail);
@@ -293,27 +253,50 @@ static int setup_handshake(struct ssh_setup *setup, const struct hostkey_list *k
 	return 0;
 }
 
-/* An unknown key may be accepted by the operator; anything else is refused. */
-static int setup_ask_host_key(
-	struct ssh_setup *setup, const char *type, const char *base64, const char *fingerprint)
+/* As ssh does, a key that cannot be kept is no reason to stop: it is asked about again next time. */
+static char *setup_keep_host_key(struct ssh_setup *setup, const char *type, const char *base64)
 {
 	const struct ssh_config *config = setup_config(setup);
-	char *name, *prompt, *detail, *answer;
-	int rc = -1;
+	struct err err = { ERR_OK, "" };
 
+	if (hostkey_add(config, type, base64, &err) < 0)
+		return mem_printf("not kept: %s", err.text);
+	return mem_printf("added to %s", config->known_hosts_add);
+}
+
+/* An unknown key may be accepted by the operator, or by StrictHostKeyChecking; anything else is
+ * refused. *how says by whom, for the caller to free. */
+static int setup_ask_host_key(struct ssh_setup *setup, const char *type, const char *base64,
+	const char *fingerprint, char **how)
+{
+	const struct ssh_config *config = setup_config(setup);
+	char *name, *prompt, *detail, *answer, *kept;
+	bool yes;
+
+	*how = NULL;
+	if (config->strict == SSH_STRICT_NEW) {
+		kept = setup_keep_host_key(setup, type, base64);
+		*how = mem_printf(" (new; StrictHostKeyChecking accepts it; %s)", kept);
+		free(kept);
+		return 0;
+	}
 	if (config->strict != SSH_STRICT_ASK || !setup_may_ask(setup))
 		return -1;
 	name = ssh_config_lookup_name(config);
 	prompt = mem_printf("The host key of %s is unknown. Accept it (yes/no)?", name);
 	detail = mem_printf("%s %s\n%s", wire_key_name(type), fingerprint, setup->err.text);
 	answer = setup_ask(setup, SSH_ASK_HOSTKEY, prompt, detail, true);
-	if (str_equal(answer, "yes"))
-		rc = hostkey_add(config, type, base64, &setup->err);
+	yes = str_equal(answer, "yes") || str_equal(answer, fingerprint);
+	if (yes) {
+		kept = setup_keep_host_key(setup, type, base64);
+		*how = mem_printf(" (new; accepted; %s)", kept);
+		free(kept);
+	}
 	free(answer);
 	free(detail);
 	free(prompt);
 	free(name);
-	return rc;
+	return yes ? 0 : -1;
 }
 
 static int setup_verify(struct ssh_setup *setup, const struct hostkey_list *known)
@@ -321,10 +304,11 @@ static int setup_verify(struct ssh_setup *setup, const struct hostkey_list *know
 	const struct hostkey_line *line;
 	enum hostkey_verdict verdict;
 	struct buf base64 = BUF_INIT;
-	char type[64], *detail;
+	char type[64], *detail, *how = NULL;
 	const char *key;
 	size_t len = 0;
 	int kind, rc = 0;
+	bool foreign;
 
 	key = libssh2_session_hostkey(setup->session, &len, &kind);
 	if (!key || !*wire_key_type(key, len, type, sizeof(type)))
@@ -336,16 +320,19 @@ static int setup_verify(struct ssh_setup *setup, const struct hostkey_list *know
 	if (verdict != HOSTKEY_KNOWN)
 		rc = hostkey_explain(
 			verdict, setup_config(setup), line, type, setup->host_key, &setup->err);
-	if (verdict == HOSTKEY_UNKNOWN)
-		rc = setup_ask_host_key(setup, type, buf_str(&base64), setup->host_key);
-	setup->wants_openssh |=
-		verdict == HOSTKEY_CERTIFIED ||
-		(verdict == HOSTKEY_UNKNOWN && line && str_equal(line->type, "ssh-rsa"));
+	/* Known by a key that only the system's ssh can check. */
+	foreign = verdict == HOSTKEY_CERTIFIED ||
+		  (verdict == HOSTKEY_UNKNOWN && line && str_equal(line->type, "ssh-rsa"));
+	setup->wants_openssh |= foreign;
+	if (verdict == HOSTKEY_UNKNOWN && !(foreign && setup->may_hand_over))
+		rc = setup_ask_host_key(setup, type, buf_str(&base64), setup->host_key, &how);
 	if (rc == 0) {
-		detail = mem_printf("%s %s", wire_key_name(type), setup->host_key);
+		detail =
+			mem_printf("%s %s%s", wire_key_name(type), setup->host_key, how ? how : "");
 		setup_step(setup, TRANSPORT_STEP_HOSTKEY, detail);
 		free(detail);
 	}
+	free(how);
 	buf_fini(&base64);
 	return rc;
 }

@@ -73,8 +73,8 @@ int ssh_config_parse(struct ssh_config *config, const char *text, const struct s
 int ssh_config_parse_hop(const char *spec, char **user, char **host, int *port, struct err *err);
 
 /* How a dead link is found: asked for a sign of life every *interval_s, given up after *count without
- * one. As configured where that is sooner than ours, which takes less than ten seconds. */
-void ssh_config_alive(const struct ssh_config *config, int *interval_s, int *count);
+ * one. As configured where that is sooner than ours, which takes less than ten seconds: true. */
+bool ssh_config_alive(const struct ssh_config *config, int *interval_s, int *count);
 
 /* The name under which known_hosts has the host's keys: "host", "[host]:port", or the alias. */
 char *ssh_config_lookup_name(const struct ssh_config *config);

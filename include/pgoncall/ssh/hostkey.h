@@ -52,9 +52,9 @@ void hostkey_parse(struct hostkey_list *list, const char *file, bool portless, c
 int hostkey_look_up(struct hostkey_list *list, const struct ssh_config *config,
 	const struct ssh_wait *wait, struct err *err);
 
-/* The host key methods to offer, the known types first: so that a server with several keys shows
- * the one that is recorded. For the caller to free. */
-char *hostkey_preference(const struct hostkey_list *list);
+/* The host key methods (comma separated) with the known types first: so that a server with several
+ * keys shows the one that is recorded. For the caller to free. */
+char *hostkey_preference(const struct hostkey_list *list, const char *methods);
 
 /* Pure. *line may be NULL; it points into the list. */
 enum hostkey_verdict hostkey_judge(const struct hostkey_list *list, const char *type,

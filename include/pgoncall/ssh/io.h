@@ -29,6 +29,8 @@ struct ssh_io {
 	int broken_errno; /* 0: the peer closed */
 	int64_t received; /* bytes read so far */
 	char said[160];   /* the server's parting words, sanitised; "" where there were none */
+	bool keep_hello;  /* what comes is copied: the handshake has not begun to encrypt */
+	struct buf hello;
 	void *auth;       /* whoever authenticates at the moment (keyboard-interactive) */
 };
 

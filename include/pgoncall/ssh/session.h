@@ -29,6 +29,10 @@ struct ssh_session *session_new(struct loop *loop, struct _LIBSSH2_SESSION *lib_
 /* Ends every stream with ERR_CANCELLED, says goodbye as far as the socket takes it, and frees. */
 void session_free(struct ssh_session *session);
 
+/* Looks for a dead link sooner than by itself: a sign of life is asked for after interval_s of silence,
+ * and count such intervals without one are the end. */
+void session_set_alive(struct ssh_session *session, int interval_s, int count);
+
 /* As the functions of transport_ops. */
 void session_dial(struct ssh_session *session, const char *host, int port, int fd_take,
 	transport_done_cb done, void *arg);

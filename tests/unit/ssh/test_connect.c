@@ -323,10 +323,15 @@ static void connect_says_what_libssh2_cannot(void **state)
 {
 	(void)state;
 	configure(etm.port, " IdentityFile $/good\n");
-	expect_down(ERR_TRANSPORT, "no algorithm in common; set transport = openssh", true);
-	expect_down(ERR_TRANSPORT, "hmac-sha2-256", true);
+	expect_down(ERR_TRANSPORT,
+		"no algorithm in common for MACs: the server takes only "
+		"hmac-sha2-256-etm@openssh.com; set transport",
+		true);
 	configure(rsa_only.port, " IdentityFile $/good\n");
-	expect_down(ERR_TRANSPORT, "no algorithm in common", true);
+	expect_down(ERR_TRANSPORT,
+		"no algorithm in common for host keys: the server takes only "
+		"rsa-sha2-512,rsa-sha2-256; ",
+		true);
 	configure(target.port, " ProxyCommand nc %h %p\n");
 	expect_down(ERR_RESOLVE, "sets ProxyCommand, which libssh2 cannot follow", true);
 }
