@@ -10,7 +10,8 @@ packages="build-essential pkg-config git
     openssh-server openssh-client postgresql-15 alembic python3-psycopg2
     docker.io iproute2 procps less socat netcat-openbsd
     podman runc containernetworking-plugins iptables sudo ca-certificates libcmark-dev
-    libpam-wrapper libpam-google-authenticator python3-paramiko"
+    libpam-wrapper libpam-google-authenticator python3-paramiko
+    krb5-kdc krb5-admin-server krb5-user"
 
 missing=
 for package in $packages; do

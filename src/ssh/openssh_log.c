@@ -29,6 +29,7 @@ static const struct log_mark {
 	{ "debug1: Remote protocol version 2.0, remote software version ", TRANSPORT_STEP_CONNECT,
 		"" },
 	{ "debug1: Server host key: ", TRANSPORT_STEP_CONNECT, NULL },
+	{ "debug1: Server host certificate: ", TRANSPORT_STEP_CONNECT, NULL },
 	{ "debug1: SSH2_MSG_NEWKEYS sent", TRANSPORT_STEP_HOSTKEY, NULL },
 	{ "Authenticated to ", TRANSPORT_STEP_AUTH, NULL },
 };
@@ -90,16 +91,23 @@ static void log_see_host_key(struct openssh_log *log, const char *text)
 {
 	char type[64];
 	const char *space = strchr(text, ' ');
-	char *safe;
+	char *safe, *part;
+	size_t end;
 
 	if (log->host_key || !space || !str_starts(space + 1, "SHA256:") ||
 		(size_t)(space - text) >= sizeof(type))
 		return;
 	memcpy(type, text, (size_t)(space - text));
 	type[space - text] = '\0';
-	safe = utf8_sanitised_dup(space + 1, UTF8_ONE_LINE);
+	/* A certificate's is followed by ", serial …". */
+	end = strcspn(space + 1, ", ");
+	part = mem_strndup(space + 1, end);
+	safe = utf8_sanitised_dup(part, UTF8_ONE_LINE);
+	free(part);
 	log->host_key = safe;
-	log_set_detail(log, TRANSPORT_STEP_HOSTKEY, mem_printf("%s %s", wire_key_name(type), safe));
+	log_set_detail(log, TRANSPORT_STEP_HOSTKEY,
+		mem_printf("%s %s%s", wire_key_name(type), safe,
+			space[1 + end] ? " (a certificate)" : ""));
 }
 
 /* 'Authenticated to H ([A]:P) using "publickey".' */
@@ -128,7 +136,7 @@ static bool log_see_progress(struct openssh_log *log, const char *line)
 		rest = line + strlen(mark->prefix);
 		if (mark->before && !log->detail[mark->step])
 			log_set_detail(log, mark->step, mem_printf("%s%s", mark->before, rest));
-		if (str_starts(line, "debug1: Server host key: "))
+		if (str_starts(line, "debug1: Server host "))
 			log_see_host_key(log, rest);
 		if (mark->step == TRANSPORT_STEP_AUTH)
 			log_see_method(log, rest);

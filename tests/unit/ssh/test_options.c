@@ -187,7 +187,7 @@ static void options_take_identity_files(void **state)
 	configure(TARGET " IdentityFile $/nothing\n IdentityFile $/other\n IdentityFile $/user\n");
 	expect_up_both("h", 0);
 	/* tokens: host, port, remote user, local user, alias; and a variable */
-	snprintf(name, sizeof(name), "key-127.0.0.1-%d-%s-%s-h", target.port, login, login);
+	snprintf(name, sizeof(name), "key-127.0.0.1-%d-%.32s-%.32s-h", target.port, login, login);
 	run("cp %s/user '%s/%s'", dir, dir, name);
 	setenv("KEY_DIR", dir, 1);
 	configure_keyless(TARGET " IdentityFile \\${KEY_DIR}/key-%h-%p-%r-%u-%n\n");
