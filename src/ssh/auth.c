@@ -293,20 +293,40 @@ static enum auth_result auth_round(struct auth *auth, const char *order, bool ex
 	return AUTH_REFUSED;
 }
 
+/* The one thing to do, by what the server takes now. */
+static const char *auth_remedy(const struct auth *auth)
+{
+	bool keys = auth_list_has(auth->methods, "publickey") && !auth->config->no_publickey;
+	bool asks = auth_list_has(auth->methods, "password") ||
+		    auth_list_has(auth->methods, "keyboard-interactive");
+
+	if (auth->setup->wants_openssh)
+		return "set transport = openssh for this target";
+	if (keys && str_contains_nocase(buf_str(&auth->tried), "wrong passphrase"))
+		return "try again with the right passphrase, or add the key to the agent: ssh-add";
+	if (keys && str_contains_nocase(buf_str(&auth->tried), "nobody gave the passphrase"))
+		return "add the key to the agent: ssh-add";
+	if (keys && str_contains_nocase(buf_str(&auth->tried), "no agent answers"))
+		return "start the agent and add the key (ssh-add), or name a key with IdentityFile";
+	if (keys)
+		return "add the right key to the agent (ssh-add) or name it with IdentityFile";
+	if (asks && setup_may_ask(auth->setup))
+		return "check the user and the password";
+	return asks ? "connect from the console, where it can be asked for"
+		    : "allow what it takes in ssh's configuration";
+}
+
 static enum auth_result auth_explain(struct auth *auth, const char *order)
 {
 	const struct ssh_config *config = auth->config;
 
 	auth_note_unused(auth, order);
-	return auth_stop(auth,
-		"%s:%d does not let %s in%s%s: %s; it takes %s; add the right key to the agent "
-		"(ssh-add) or name it with IdentityFile%s",
+	return auth_stop(auth, "%s:%d does not let %s in%s%s: %s; it takes %s; %s",
 		config->hostname, config->port, config->user, auth->how ? " yet, after " : "",
 		auth->how ? auth->how : "",
 		auth->tried.len ? buf_str(&auth->tried)
 				: "there is no agent and no key file to try",
-		auth->methods[0] ? auth->methods : "nothing",
-		auth->setup->wants_openssh ? ", or set transport = openssh for this target" : "");
+		auth->methods[0] ? auth->methods : "nothing", auth_remedy(auth));
 }
 
 static enum auth_result auth_run_methods(struct auth *auth)

@@ -166,6 +166,8 @@ static void auth_open_agent(struct auth *auth)
 	if (auth->config->agent && agent_open(&auth->agent, auth->config->agent, &wait, &err) < 0) {
 		auth_note(auth, err.text, NULL);
 		agent_close(&auth->agent);
+	} else if (auth->config->agent && !auth->agent.n) {
+		auth_note(auth, "the agent shows no keys (locked? ssh-add -X)", NULL);
 	}
 	auth->agent_used = mem_calloc(auth->agent.n + 1, sizeof(*auth->agent_used));
 }

@@ -45,9 +45,11 @@ static const struct log_reason {
 	{ "has changed and you have requested", ERR_HOSTKEY,
 		"do not connect before its owner has explained the new key" },
 	{ "host key is known for", ERR_HOSTKEY,
-		"run ssh to it once in a terminal, and compare the fingerprint" },
+		"compare its fingerprint with the server's own (ssh-keygen -lf there) and connect "
+		"again" },
 	{ "Host key verification failed", ERR_HOSTKEY,
-		"run ssh to it once in a terminal, and compare the fingerprint" },
+		"compare its fingerprint with the server's own (ssh-keygen -lf there) and connect "
+		"again" },
 	{ "Permission denied (", ERR_AUTH,
 		"add the right key to the agent (ssh-add), or name it with IdentityFile" },
 	{ "Too many authentication failures", ERR_AUTH,

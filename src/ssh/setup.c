@@ -286,6 +286,10 @@ static int setup_ask_host_key(struct ssh_setup *setup, const char *type, const c
 	prompt = mem_printf("The host key of %s is unknown. Accept it (yes/no)?", name);
 	detail = mem_printf("%s %s\n%s", wire_key_name(type), fingerprint, setup->err.text);
 	answer = setup_ask(setup, SSH_ASK_HOSTKEY, prompt, detail, true);
+	err_set(&setup->err, ERR_HOSTKEY,
+		"the host key of %s is unknown and was declined (%s %s); compare it with the "
+		"server's own (ssh-keygen -lf there) and connect again",
+		name, wire_key_name(type), fingerprint);
 	yes = str_equal(answer, "yes") || str_equal(answer, fingerprint);
 	if (yes) {
 		kept = setup_keep_host_key(setup, type, base64);
@@ -324,7 +328,12 @@ static int setup_verify(struct ssh_setup *setup, const struct hostkey_list *know
 	foreign = verdict == HOSTKEY_CERTIFIED ||
 		  (verdict == HOSTKEY_UNKNOWN && line && str_equal(line->type, "ssh-rsa"));
 	setup->wants_openssh |= foreign;
-	if (verdict == HOSTKEY_UNKNOWN && !(foreign && setup->may_hand_over))
+	if (verdict == HOSTKEY_UNKNOWN && foreign && setup->may_hand_over)
+		err_set(&setup->err, ERR_HOSTKEY,
+			"%s:%d knows this host by its RSA key only, which libssh2 cannot check; "
+			"set transport = openssh for this target",
+			line->file, line->line);
+	else if (verdict == HOSTKEY_UNKNOWN)
 		rc = setup_ask_host_key(setup, type, buf_str(&base64), setup->host_key, &how);
 	if (rc == 0) {
 		detail =

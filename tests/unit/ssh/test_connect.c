@@ -71,6 +71,8 @@ static int group_setup(void **state)
 	know("known_hosts", &etm, "ed25519");
 	know("known_hosts", &rsa_only, "rsa");
 	know("known_hosts", &few_tries, "ed25519");
+	write_file("echo_key", "#!/bin/sh\necho key\n");
+	run("chmod 700 %s/echo_key", dir);
 	start_agent();
 
 	silent_fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
@@ -249,6 +251,7 @@ static void connect_asks_for_a_passphrase(void **state)
 	memset(&client, 0, sizeof(client));
 	client.answer = "wrong";
 	client_expect_down(&client, "h", true, ERR_AUTH, "wrong passphrase");
+	assert_non_null(strstr(client.why.text, "; try again with the right passphrase, or "));
 	assert_int_equal(client.questions, 3);
 	assert_non_null(strstr(client.prompt, "Passphrase for "));
 	client_close(&client);
@@ -287,6 +290,18 @@ static void connect_uses_the_agent(void **state)
 	agent_clear();
 	configure(target.port, " IdentityAgent $/nosuch\n IdentityFile $/stranger\n");
 	expect_down(ERR_AUTH, "no agent answers at", false);
+	expect_down(ERR_AUTH, "; start the agent and add the key (ssh-add)", false);
+	agent_add("good");
+	run("echo key | SSH_ASKPASS_REQUIRE=force SSH_ASKPASS=%s/echo_key SSH_AUTH_SOCK=%s/agent "
+	    "ssh-add -x >/dev/null 2>&1",
+		dir, dir);
+	configure(target.port, " IdentityAgent $/agent\n IdentitiesOnly no\n IdentityFile none\n");
+	expect_down(ERR_AUTH, "the agent shows no keys (locked? ssh-add -X)", false);
+	run("SSH_ASKPASS_REQUIRE=force SSH_ASKPASS=%s/echo_key SSH_AUTH_SOCK=%s/agent ssh-add -X "
+	    ">/dev/null 2>&1",
+		dir, dir);
+	expect_up("agent key ", NULL);
+	agent_clear();
 }
 
 static void connect_lists_what_was_tried(void **state)
