@@ -23,9 +23,17 @@ static const char *env(const char *name)
 	return NULL;
 }
 
-static const struct ssh_local local = {
-	.home = "/home/ann", .user = "ann", .host = "desk.example", .uid = 1000, .env = env
-};
+static char *home_of(const char *user)
+{
+	return strcmp(user, "root") == 0 ? strdup("/root-home") : NULL;
+}
+
+static const struct ssh_local local = { .home = "/home/ann",
+	.user = "ann",
+	.host = "desk.example",
+	.uid = 1000,
+	.env = env,
+	.home_of = home_of };
 
 static const char head[] = "host server\nuser deploy\nhostname server.example\nport 2222\n";
 
@@ -104,6 +112,9 @@ static void config_expands_paths(void **state)
 		{ "${OTHER}/x", "/run/other.sock/x" },
 		{ "${UNSET}/x", "${UNSET}/x" },
 		{ "/x/~y", "/x/~y" },
+		{ "~root/k", "/root-home/k" },
+		{ "~nobody-such/k", "~nobody-such/k" },
+		{ "/run/%C", "/run/bb5b536e67897c44fb2c6f675ca394b26e3e8e90" },
 	};
 	char line[256];
 	size_t i;
@@ -115,6 +126,91 @@ static void config_expands_paths(void **state)
 		snprintf(line, sizeof(line), "identityfile %s\n", cases[i].raw);
 		c = parsed(line);
 		assert_string_equal(c.identities.items[0], cases[i].path);
+		ssh_config_fini(&c);
+	}
+}
+
+static void config_reads_how_to_authenticate(void **state)
+{
+	struct ssh_config c =
+		parsed("pubkeyauthentication false\npasswordauthentication no\n"
+		       "kbdinteractiveauthentication no\ngssapiauthentication yes\nbatchmode yes\n"
+		       "numberofpasswordprompts 1\npreferredauthentications password,publickey\n"
+		       "hostkeyalgorithms ssh-ed25519\nciphers a,b\nmacs m\nkexalgorithms k\n"
+		       "stricthostkeychecking accept-new\n");
+
+	(void)state;
+	assert_true(c.no_publickey && c.no_password && c.no_prompts && c.gssapi && c.batch_mode);
+	assert_false(c.hostbased);
+	assert_int_equal(c.password_prompts, 1);
+	assert_string_equal(c.preferred_auth, "password,publickey");
+	assert_string_equal(c.host_key_algorithms, "ssh-ed25519");
+	assert_string_equal(c.ciphers, "a,b");
+	assert_string_equal(c.macs, "m");
+	assert_string_equal(c.kex, "k");
+	assert_int_equal(c.strict, SSH_STRICT_NEW);
+	ssh_config_fini(&c);
+	c = parsed("pubkeyauthentication unbound\nstricthostkeychecking false\n");
+	assert_false(c.no_publickey || c.no_password || c.no_prompts || c.gssapi || c.batch_mode);
+	assert_int_equal(c.password_prompts, 3);
+	assert_null(c.preferred_auth);
+	assert_int_equal(c.strict, SSH_STRICT_NEW);
+	ssh_config_fini(&c);
+}
+
+/* The configured one where it is sooner, else ours. */
+static void config_chooses_how_to_stay_alive(void **state)
+{
+	static const struct {
+		const char *text;
+		bool sooner;
+		int interval, count;
+	} cases[] = {
+		{ "", false, 3, 2 },
+		{ "serveraliveinterval 0\n", false, 3, 2 },
+		{ "serveraliveinterval 60\nserveralivecountmax 3\n", false, 3, 2 },
+		{ "serveraliveinterval 2\nserveralivecountmax 3\n", false, 3, 2 },
+		{ "serveraliveinterval 1\n", true, 1, 3 },
+		{ "serveraliveinterval 5\nserveralivecountmax 1\n", true, 5, 1 },
+	};
+	int interval, count;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		struct ssh_config c = parsed(cases[i].text);
+
+		assert_int_equal(ssh_config_alive(&c, &interval, &count), cases[i].sooner);
+		assert_int_equal(interval, cases[i].interval);
+		assert_int_equal(count, cases[i].count);
+		ssh_config_fini(&c);
+	}
+}
+
+/* What libssh2 cannot follow is named, unless it says no. */
+static void config_names_what_cannot_be_followed(void **state)
+{
+	static const char *const no[] = { "verifyhostkeydns false\n", "proxycommand none\n",
+		"knownhostscommand none\n", "pkcs11provider none\n" };
+	static const char *const yes[][2] = { { "verifyhostkeydns ask\n", "VerifyHostKeyDNS" },
+		{ "proxycommand nc %h %p\n", "ProxyCommand" },
+		{ "knownhostscommand /bin/x\n", "KnownHostsCommand" },
+		{ "pkcs11provider /x.so\n", "PKCS11Provider" },
+		{ "bindaddress 10.0.0.1\n", "BindAddress" },
+		{ "certificatefile ~/c.pub\n", "CertificateFile" } };
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(no) / sizeof(no[0]); i++) {
+		struct ssh_config c = parsed(no[i]);
+
+		assert_null(c.unsupported);
+		ssh_config_fini(&c);
+	}
+	for (i = 0; i < sizeof(yes) / sizeof(yes[0]); i++) {
+		struct ssh_config c = parsed(yes[i][0]);
+
+		assert_string_equal(c.unsupported, yes[i][1]);
 		ssh_config_fini(&c);
 	}
 }
@@ -231,6 +327,9 @@ int main(void)
 		cmocka_unit_test(config_reads_the_usual),
 		cmocka_unit_test(config_takes_none_for_nothing),
 		cmocka_unit_test(config_expands_paths),
+		cmocka_unit_test(config_reads_how_to_authenticate),
+		cmocka_unit_test(config_chooses_how_to_stay_alive),
+		cmocka_unit_test(config_names_what_cannot_be_followed),
 		cmocka_unit_test(config_finds_the_agent),
 		cmocka_unit_test(config_names_what_libssh2_cannot),
 		cmocka_unit_test(config_refuses_nonsense),
