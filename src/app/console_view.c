@@ -59,7 +59,8 @@ void app_show_facts(struct app *app)
 
 /* --- checklist ------------------------------------------------------------------------------- */
 
-/* The one remedy of a step that failed. */
+/* The one remedy of a step that failed. Those of reaching the host are for sentences that name none;
+ * most end with theirs, after a semicolon. */
 static const char *const step_remedies[TARGET_STEP_COUNT] = {
 	[TARGET_STEP_CONFIG] = "Check that 'ssh -G HOST' works here, and the settings ssh and ssh_config.",
 	[TARGET_STEP_CONNECT] = "Check the address, the network, and that sshd listens there.",
@@ -88,7 +89,9 @@ static void view_show_checklist(struct app *app)
 			continue;
 		steps[n].text = target_step_name((enum target_step)i);
 		steps[n].detail = *progress[i].detail ? progress[i].detail : NULL;
-		steps[n].remedy = step_remedies[i];
+		steps[n].remedy = i <= TARGET_STEP_AUTH && strstr(progress[i].detail, "; ")
+			? NULL
+			: step_remedies[i];
 		steps[n++].state = states[progress[i].state];
 	}
 	console_set_checklist(app->console, steps, n);

@@ -256,6 +256,11 @@ static void connect_asks_for_a_passphrase(void **state)
 	assert_non_null(strstr(client.prompt, "Passphrase for "));
 	client_close(&client);
 	expect_down(ERR_AUTH, "it is encrypted and nobody gave the passphrase", false);
+	/* declined: that is not taken for a server that hung up */
+	memset(&client, 0, sizeof(client));
+	client_expect_down(&client, "h", true, ERR_AUTH, "nobody gave the passphrase");
+	assert_int_equal(client.questions, 1);
+	client_close(&client);
 	/* a key that the server does not want is not asked for */
 	configure(target.port, " IdentityFile $/locked_stranger\n");
 	memset(&client, 0, sizeof(client));
