@@ -41,10 +41,13 @@ static void locks_advance(struct batch *batch)
 
 	if (!snapshot)
 		return;
-	if (locks_need_revisions(snapshot) && *config_app(target_section(batch->target)) &&
-		!target_migrations_settled(batch->target))
-		return;
-	input.graph = target_graph(batch->target);
+	/* What is pending is not asked here: it must not depend on which answer came first. */
+	if (locks_need_revisions(snapshot)) {
+		if (*config_app(target_section(batch->target)) &&
+			!target_migrations_settled(batch->target))
+			return;
+		input.graph = target_graph(batch->target);
+	}
 	findings_compute(&findings, &input);
 	if (batch->in->given & OPTION_JSON)
 		output_locks_json(stdout, snapshot, &findings);
