@@ -186,8 +186,9 @@ static struct door open_door(struct fixture *f)
 	write_stack(f);
 	sshd_config = write_text(f, "door_config",
 		"ListenAddress 127.0.0.1\nPort %d\nHostKey %s\nPidFile none\nUsePAM yes\n"
-		"KbdInteractiveAuthentication yes\nPasswordAuthentication no\nPermitRootLogin yes\n",
-		port, range_value(f->range, "SSHD_HOST_KEY"));
+		"KbdInteractiveAuthentication yes\nPasswordAuthentication no\nPermitRootLogin yes\n"
+		"SetEnv HOME=%s\n",
+		port, range_value(f->range, "SSHD_HOST_KEY"), f->home);
 	known = mem_printf("%s/door_known", f->home);
 	line = mem_printf("printf '[127.0.0.1]:%d %%s\\n' \"$(cut -d' ' -f1,2 %s.pub)\" >%s", port,
 		range_value(f->range, "SSHD_HOST_KEY"), known);

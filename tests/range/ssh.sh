@@ -46,6 +46,7 @@ make_key() {
 # sshd_start NAME PORT: it wants its own absolute path and its separation directory.
 sshd_start() {
 	local name=$1 config=$RANGE_DIR/ssh/$1_config
+	mkdir -p "$RANGE_DIR/ssh/home"
 	[ -d /run/sshd ] || mkdir -m 0755 /run/sshd 2>/dev/null || true
 	sshd_config "$name" "$2" >"$config"
 	daemon_start "$name" "$(command -v sshd)" -D -e -f "$config"
@@ -53,7 +54,8 @@ sshd_start() {
 		range_die "the $name on port $2 did not answer: $(last_line "$RANGE_DIR/run/$name.log")"
 }
 
-# StrictModes would refuse keys under /tmp, which everybody may write to.
+# StrictModes would refuse keys under /tmp, which everybody may write to. A home of its own: what
+# the account's shell reads at its start (~/.bashrc) may take any time, and may wait for locks.
 sshd_config() {
 	cat <<-CONF
 		ListenAddress 127.0.0.1
@@ -68,6 +70,7 @@ sshd_config() {
 		PasswordAuthentication no
 		KbdInteractiveAuthentication no
 		PermitUserRC no
+		SetEnv HOME=$RANGE_DIR/ssh/home
 		PrintMotd no
 		PrintLastLog no
 		ClientAliveInterval 15

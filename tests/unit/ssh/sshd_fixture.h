@@ -113,8 +113,8 @@ static struct sshd sshd_start(const char *name, const char *key_types, const cha
 		"%s\nPort %d\nListenAddress 127.0.0.1\n%sPidFile none\nUsePAM no\nStrictModes no\n"
 		"PermitRootLogin yes\nPasswordAuthentication no\nKbdInteractiveAuthentication no\n"
 		"AuthorizedKeysFile %s/authorized_keys\nUseDNS no\nPrintMotd no\n"
-		"MaxStartups 100\nLogLevel VERBOSE\n",
-		more, sshd.port, keys, dir);
+		"MaxStartups 100\nLogLevel VERBOSE\nSetEnv HOME=%s\n", /* the shell reads no ~/.bashrc */
+		more, sshd.port, keys, dir, dir);
 	snprintf(config, sizeof(config), "%s/%s.conf", dir, name);
 	snprintf(log, sizeof(log), "%s/%s.log", dir, name);
 	sshd.pid = fork();
