@@ -156,8 +156,8 @@ static void request_start(struct link_request *request)
 	memcpy(fds, request->fds, sizeof(fds));
 	request->fds[0] = request->fds[1] = request->fds[2] = -1;
 	if (request->dial)
-		session_dial(session, request->text, request->port, fds[0], link_on_stream_done,
-			request);
+		session_dial(session, request->text, request->port, fds[0], false,
+			link_on_stream_done, request);
 	else
 		session_exec(session, request->text, fds, link_on_stream_done, request);
 }
@@ -337,7 +337,7 @@ static void link_jump(struct ssh_link *link)
 		link_go_down(link, &err, false);
 		return;
 	}
-	session_dial(link->sessions[link->hop], next->hostname, next->port, fds[1],
+	session_dial(link->sessions[link->hop], next->hostname, next->port, fds[1], true,
 		link_on_jump_done, link);
 	link->hop++;
 	link_connect_hop(link, fds[0]);

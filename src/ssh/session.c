@@ -44,8 +44,11 @@
 /* A silent server is asked for a sign of life after the first, given up after the second. */
 #define SESSION_PROBE_MS  4000
 #define SESSION_SILENT_MS 9000
-/* An open that takes longer is reported as failed (libssh2 gives up the session after 60 s). */
+/* An open that takes longer is reported as failed (libssh2 gives up the session after 60 s): a
+ * command, and a connection, whose first packet the server repeats after 1 and 3 s. libssh2 opens
+ * one at a time and takes none back, so that all others wait for an address that does not answer. */
 #define SESSION_OPEN_MS 15000
+#define SESSION_DIAL_MS 5000
 
 struct ssh_session {
 	struct loop *loop;
@@ -210,15 +213,21 @@ static bool session_may_exec(const struct ssh_session *session)
 	return n < SESSION_EXEC_MAX;
 }
 
+/* What sshd answers at once goes before what depends on an address that may be silent. */
 static struct channel *session_next_to_open(const struct ssh_session *session)
 {
-	struct channel *channel;
+	struct channel *channel, *dial = NULL;
 	bool may_exec = session_may_exec(session);
 
-	for (channel = session->channels; channel; channel = channel->next)
-		if (channel->state == CHANNEL_QUEUED && (may_exec || channel->kind != CHANNEL_EXEC))
+	for (channel = session->channels; channel; channel = channel->next) {
+		if (channel->state != CHANNEL_QUEUED || (channel->kind == CHANNEL_EXEC && !may_exec))
+			continue;
+		if (channel->kind != CHANNEL_DIAL)
 			return channel;
-	return NULL;
+		if (!dial)
+			dial = channel;
+	}
+	return dial;
 }
 
 static bool session_open_some(struct ssh_session *session)
@@ -388,16 +397,16 @@ static void session_check_slow_open(struct ssh_session *session)
 	struct err err = { ERR_OK, "" };
 
 	if (!channel || !channel->done ||
-		clock_monotonic() - channel->asked_at < SESSION_OPEN_MS * CLOCK_NS_PER_MS)
+		clock_monotonic() - channel->asked_at < channel->patience_ms * CLOCK_NS_PER_MS)
 		return;
 	if (channel->kind == CHANNEL_DIAL)
 		err_set(&err, ERR_TIMEOUT,
 			"%s:%d did not answer within %d s, as seen from %s; check the address and "
 			"the firewalls there",
-			channel->host, channel->port, SESSION_OPEN_MS / 1000, session->name);
+			channel->host, channel->port, channel->patience_ms / 1000, session->name);
 	else
 		err_set(&err, ERR_TIMEOUT, "sshd at %s did not start a command within %d s",
-			session->name, SESSION_OPEN_MS / 1000);
+			session->name, channel->patience_ms / 1000);
 	channel_end(channel, -1, &err);
 }
 
@@ -490,7 +499,7 @@ static void session_start(struct ssh_session *session, struct channel *channel)
 }
 
 void session_dial(struct ssh_session *session, const char *host, int port, int fd_take,
-	transport_done_cb done, void *arg)
+	bool jump, transport_done_cb done, void *arg)
 {
 	struct channel *channel = session_add(session, CHANNEL_DIAL, done, arg);
 	int copy = fcntl(fd_take, F_DUPFD_CLOEXEC, 0);
@@ -498,6 +507,7 @@ void session_dial(struct ssh_session *session, const char *host, int port, int f
 
 	channel->host = mem_strdup(host);
 	channel->port = port;
+	channel->patience_ms = jump ? SESSION_OPEN_MS : SESSION_DIAL_MS;
 	channel_set_fds(channel, fd_take, copy, -1);
 	if (copy < 0) {
 		err_system(&err, errno, "cannot copy a descriptor");
@@ -520,6 +530,7 @@ void session_exec(struct ssh_session *session, const char *command, const int fd
 			fds[i] = fcntl(fds[i], F_DUPFD_CLOEXEC, 0);
 	}
 	channel->command = mem_strdup(command);
+	channel->patience_ms = SESSION_OPEN_MS;
 	channel_set_fds(channel, fds[0], fds[1], fds[2]);
 	session_start(session, channel);
 }

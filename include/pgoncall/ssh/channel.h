@@ -68,6 +68,7 @@ struct channel {
 	struct channel_out out[2]; /* stdout (or the stream), stderr */
 	bool has_reader;           /* EXEC: one of out had a descriptor */
 	bool remote_ended;         /* its end-of-file came and everything was delivered */
+	int patience_ms;           /* how long the open may take before `done` is told */
 	int64_t asked_at;          /* when the open request went out, clock_monotonic */
 	transport_done_cb done;    /* NULL once called */
 	void *arg;

@@ -33,9 +33,11 @@ void session_free(struct ssh_session *session);
  * and count such intervals without one are the end. */
 void session_set_alive(struct ssh_session *session, int interval_s, int count);
 
-/* As the functions of transport_ops. */
+/* As the functions of transport_ops. An address that does not answer fails after 5 s, and holds up
+ * what is opened after it until the server gives up; a jump, whose ConnectTimeout is the caller's
+ * to mind, after 15. */
 void session_dial(struct ssh_session *session, const char *host, int port, int fd_take,
-	transport_done_cb done, void *arg);
+	bool jump, transport_done_cb done, void *arg);
 void session_exec(struct ssh_session *session, const char *command, const int fds_take[3],
 	transport_done_cb done, void *arg);
 

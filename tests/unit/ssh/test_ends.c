@@ -106,6 +106,73 @@ static void transport_stays_up_when_idle(void **state)
 	client_close(&narrowed);
 }
 
+/* A port whose listener takes no more: the system drops the first packet of every connection, as a
+ * firewall does. */
+struct black_hole {
+	int listener, port;
+	int fillers[8];
+};
+
+static void black_hole_open(struct black_hole *hole)
+{
+	struct sockaddr_in address = { .sin_family = AF_INET };
+	socklen_t len = sizeof(address);
+	size_t i;
+
+	address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+	hole->listener = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	assert_int_equal(
+		bind(hole->listener, (struct sockaddr *)&address, sizeof(address)), 0);
+	assert_int_equal(listen(hole->listener, 0), 0);
+	getsockname(hole->listener, (struct sockaddr *)&address, &len);
+	hole->port = ntohs(address.sin_port);
+	for (i = 0; i < sizeof(hole->fillers) / sizeof(hole->fillers[0]); i++) {
+		hole->fillers[i] = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+		connect(hole->fillers[i], (struct sockaddr *)&address, sizeof(address));
+	}
+}
+
+static void black_hole_close(struct black_hole *hole)
+{
+	size_t i;
+
+	for (i = 0; i < sizeof(hole->fillers) / sizeof(hole->fillers[0]); i++)
+		close(hole->fillers[i]);
+	close(hole->listener);
+}
+
+/* It fails after 5 s; the command that waits with it, until the link is up, is opened first. */
+static void transport_gives_up_an_address_that_is_silent(void **state)
+{
+	struct client client;
+	struct black_hole hole;
+	struct command dialled, command;
+	int64_t begun = clock_monotonic();
+	int fds[2];
+
+	(void)state;
+	black_hole_open(&hole);
+	memset(&dialled, 0, sizeof(dialled));
+	assert_int_equal(loop_socketpair(fds, NULL), 0);
+	memset(&client, 0, sizeof(client));
+	client_open(&client, "target", false);
+	client.transport->ops->dial(client.transport, "127.0.0.1", hole.port, fds[1],
+		command_on_done, &dialled);
+	command_start(&command, &client, "echo hi", false);
+	command_wait(&command, &client);
+	assert_int_equal(command.status, 0);
+	assert_false(dialled.done);
+	command_fini(&command);
+	WAIT_FOR(&client, dialled.done);
+	assert_int_equal(dialled.why.code, ERR_TIMEOUT);
+	assert_non_null(strstr(dialled.why.text, "did not answer within 5 s"));
+	assert_true(clock_monotonic() - begun >= 5 * CLOCK_NS_PER_S);
+	assert_int_equal(client.down, 0);
+	close(fds[0]);
+	black_hole_close(&hole);
+	client_close(&client);
+}
+
 struct again {
 	struct client *client;
 	struct command command;
@@ -226,6 +293,7 @@ int main(void)
 		cmocka_unit_test(transport_reports_a_killed_link),
 		cmocka_unit_test(transport_notices_a_frozen_server),
 		cmocka_unit_test(transport_stays_up_when_idle),
+		cmocka_unit_test(transport_gives_up_an_address_that_is_silent),
 		cmocka_unit_test(transport_close_cancels_streams),
 		cmocka_unit_test(transport_close_refuses_what_is_asked_meanwhile),
 		cmocka_unit_test(transport_queues_early_commands),
