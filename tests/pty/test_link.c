@@ -3,13 +3,17 @@
  * how old what it shows is, and comes back by itself.
  */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
+#include <unistd.h>
 
 #include <cmocka.h>
+
+#include <pgoncall/base/mem.h>
 
 #include "fixture.h"
 #include "texts.h"
@@ -75,6 +79,99 @@ static void link_lost_does_not_keep_the_operator(void **state)
 
 	fixture_check(range_ssh_suspend(f->range, &err), &err);
 	fixture_quit(p);
+}
+
+/* --- the tunnel's local end ------------------------------------------------------------------- */
+
+/* What the script prints, without its last line feed; to be freed. */
+static char *shell(const char *script)
+{
+	const char *const argv[] = { "bash", "-c", script, NULL };
+	struct run_options options = { .argv = argv };
+	struct run_result run;
+	struct err err = { 0 };
+	char *text;
+
+	fixture_check(run_program(&options, &run, &err), &err);
+	text = buf_steal(&run.out);
+	text[strcspn(text, "\n")] = '\0';
+	run_result_fini(&run);
+	return text;
+}
+
+/* The first address on which the process listens, as "127.1.2.3 5432"; "" for none. */
+static char *listener(pid_t pid)
+{
+	char *script = mem_printf("ss -Hltnp | grep -F 'pid=%d,' | sed -E 's/^\\S+ +\\S+ +\\S+ "
+				  "+(\\S+):([0-9]+) .*/\\1 \\2/'",
+		(int)pid);
+	char *text = shell(script);
+
+	free(script);
+	return text;
+}
+
+static bool is_closed(struct pty *p, void *arg)
+{
+	char *text = listener(*(pid_t *)arg);
+	bool none = !*text;
+
+	(void)p;
+	free(text);
+	return none;
+}
+
+/* How many bytes the server answers when this user asks it whether it speaks TLS: one, if it hears
+ * the question at all. */
+static void expect_answer(const char *user, const char *address, const char *bytes)
+{
+	char *script = mem_printf(
+		"set -- %s; runuser -u %s -- timeout 5 bash -c '"
+		"exec 3<>/dev/tcp/'$1/$2' && printf \"\\0\\0\\0\\010\\004\\322\\026\\057\" >&3 &&"
+		" head -c 1 <&3' 2>/dev/null | wc -c",
+		address, user);
+	char *text = shell(script);
+
+	assert_string_equal(text, bytes);
+	free(script);
+	free(text);
+}
+
+static void link_lets_no_one_else_through(void **state)
+{
+	struct fixture *f = *state;
+	struct pty *p = start(f);
+	pid_t pid = pty_pid(p);
+	char *server, *address = listener(pid);
+	struct err err = { 0 };
+
+	if (geteuid() != 0)
+		skip();
+	/* The question is one that the server answers, to who reaches it. */
+	server = mem_printf(
+		"%s %s", range_value(f->range, "DB_ADDR"), range_value(f->range, "DB_PORT"));
+	expect_answer("nobody", server, "1");
+	assert_memory_equal(address, "127.", 4);
+	expect_answer("nobody", address, "0");
+	expect_answer("root", address, "0");
+	free(server);
+	free(address);
+
+	/* Nothing listens while the link is lost, and nothing after the program was killed. */
+	fixture_check(range_ssh_suspend(f->range, &err), &err);
+	fixture_check(range_sshd_kill_connections(f->range, &err), &err);
+	pty_wait_text(p, texts.lost, DEAD_LINK_MS);
+	if (!pty_await(p, is_closed, &pid, PTY_WAIT_MS))
+		pty_fail(p, "a port is open while the link is lost");
+	fixture_check(range_ssh_resume(f->range, &err), &err);
+	pty_wait_gone(p, texts.lost, LIVE_MS);
+	address = listener(pid);
+	assert_memory_equal(address, "127.", 4);
+	assert_int_equal(kill(pid, SIGKILL), 0);
+	pty_wait_exit(p, PTY_WAIT_MS);
+	expect_answer("root", address, "0");
+	assert_true(is_closed(p, &pid));
+	free(address);
 }
 
 /* --- resizing --------------------------------------------------------------------------------- */
@@ -167,6 +264,7 @@ int main(void)
 		TEST(link_keeps_the_picture_when_it_is_cut),
 		TEST(link_is_found_dead_when_it_is_silent),
 		TEST(link_lost_does_not_keep_the_operator),
+		TEST(link_lets_no_one_else_through),
 		TEST(resize_keeps_the_selection),
 		TEST(resize_survives_a_storm),
 	};
