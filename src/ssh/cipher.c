@@ -283,30 +283,36 @@ static void context_load_config(OSSL_LIB_CTX *context)
 	OPENSSL_free(path);
 }
 
-OSSL_LIB_CTX *cipher_context_new(void)
+struct cipher_context *cipher_context_new(void)
 {
-	OSSL_LIB_CTX *context = OSSL_LIB_CTX_new();
+	struct cipher_context *context = mem_calloc(1, sizeof(*context));
 
-	if (!context)
-		return NULL;
-	context_load_config(context);
+	context->lib = OSSL_LIB_CTX_new();
+	if (context->lib)
+		context_load_config(context->lib);
 	/* FIPS wants its own module's ciphers. The last argument of try_load: where the
 	 * configuration names no provider, the default one stays. */
-	if (!EVP_default_properties_is_fips_enabled(context) &&
-		OSSL_PROVIDER_add_builtin(context, CTR_PROVIDER, ctr_provider_init) == 1 &&
-		OSSL_PROVIDER_try_load(context, CTR_PROVIDER, 1) &&
-		EVP_set_default_properties(context, "?" CTR_PROPERTIES) == 1)
+	if (context->lib && !EVP_default_properties_is_fips_enabled(context->lib) &&
+		OSSL_PROVIDER_add_builtin(context->lib, CTR_PROVIDER, ctr_provider_init) == 1)
+		context->provider = OSSL_PROVIDER_try_load(context->lib, CTR_PROVIDER, 1);
+	if (context->provider && EVP_set_default_properties(context->lib, "?" CTR_PROPERTIES) == 1)
 		return context;
 	cipher_context_free(context);
 	return NULL;
 }
 
-void cipher_context_free(OSSL_LIB_CTX *context)
+void cipher_context_free(struct cipher_context *context)
 {
-	OSSL_LIB_CTX_free(context);
+	if (!context)
+		return;
+	if (context->provider)
+		OSSL_PROVIDER_unload(context->provider);
+	OSSL_LIB_CTX_free(context->lib);
+	free(context);
 }
 
-void cipher_context_enter(OSSL_LIB_CTX *context)
+void cipher_context_enter(const struct cipher_context *context)
 {
-	OSSL_LIB_CTX_set0_default(context);
+	if (context)
+		OSSL_LIB_CTX_set0_default(context->lib);
 }

@@ -25,7 +25,7 @@
 struct ssh_thread {
 	pthread_t thread;
 	struct loop *loop;
-	struct ossl_lib_ctx_st *crypto; /* NULL: the process's own */
+	struct cipher_context *crypto; /* NULL: the process's own */
 	struct ssh_link *links; /* the thread's own, as is: */
 	bool ending;
 };
@@ -37,8 +37,7 @@ struct loop *ssh_thread_loop(struct ssh_thread *thread)
 
 void thread_enter_crypto(struct ssh_thread *thread)
 {
-	if (thread->crypto)
-		cipher_context_enter(thread->crypto);
+	cipher_context_enter(thread->crypto);
 }
 
 struct ssh_link **thread_links(struct ssh_thread *thread)

@@ -9,13 +9,19 @@
 #define PGONCALL_SSH_CIPHER_H
 
 struct ossl_lib_ctx_st;
+struct ossl_provider_st;
+
+struct cipher_context {
+	struct ossl_lib_ctx_st *lib;
+	struct ossl_provider_st *provider; /* loaded into lib */
+};
 
 /* A context with it, and with whatever the system's openssl.cnf asks for. NULL where libcrypto
  * does not take it: then libssh2 works as without. */
-struct ossl_lib_ctx_st *cipher_context_new(void);
-/* When nothing that was made in it is left. */
-void cipher_context_free(struct ossl_lib_ctx_st *context);
-/* The calling thread uses it from now on; NULL: the process's. */
-void cipher_context_enter(struct ossl_lib_ctx_st *context);
+struct cipher_context *cipher_context_new(void);
+/* When nothing that was made in it is left. NULL is allowed. */
+void cipher_context_free(struct cipher_context *context);
+/* The calling thread uses it from now on. NULL: what it used stays. */
+void cipher_context_enter(const struct cipher_context *context);
 
 #endif
