@@ -108,6 +108,7 @@ versions: $(VERSION_TESTS) ## the database suite against the servers in PG_BINS=
 
 -include tests/pty/tests.mk
 -include tests/bench/bench.mk
+-include tests/fuzz/fuzz.mk
 
 # --- the range, the demo, the whole check ------------------------------------------------------
 .PHONY: deps

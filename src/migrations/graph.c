@@ -99,12 +99,12 @@ void migration_graph_add_ids(
 
 /* --- building --- */
 
-static int compare_id_then_path(const void *a, const void *b)
+static int compare_id_then_place(const void *a, const void *b)
 {
 	const struct migration_revision *x = a, *y = b;
 	int order = strcmp(x->id, y->id);
 
-	return order ? order : strcmp(x->path, y->path);
+	return order ? order : (x->place > y->place) - (x->place < y->place);
 }
 
 /* Moves the revisions in, sorted by id, each id once. */
@@ -115,14 +115,17 @@ static void take_revisions(struct migration_graph *graph, struct migration_revis
 
 	if (n)
 		memcpy(r, take, n * sizeof(*r));
+	for (i = 0; i < n; i++)
+		r[i].place = i;
 	if (n > 1)
-		qsort(r, n, sizeof(*r), compare_id_then_path);
+		qsort(r, n, sizeof(*r), compare_id_then_place);
 	graph->revisions = r;
 	for (i = 0; i < n; i++) {
 		if (i + 1 == n || strcmp(r[i].id, r[i + 1].id) != 0) {
 			r[graph->n++] = r[i];
 			continue;
 		}
+		r[i + 1].place = r[i].place;
 		migration_problems_add(&graph->problems, "duplicate-revision", false, r[i].path,
 			r[i].line,
 			"revision '%s' is in two files; Alembic takes one of them and warns (the "
@@ -216,47 +219,110 @@ static void find_edges(struct migration_graph *graph, struct migration_edges *ed
 	}
 }
 
-/* Puts the revisions into display order; order[] tells which comes where. */
-static void permute(struct migration_graph *graph, struct migration_edges *edges,
-	const size_t *order, const bool *in_cycle)
+/* Puts the revisions into the order they are walked in; order[] tells which comes where. */
+static void permute(struct migration_graph *graph, const size_t *order, const bool *in_cycle)
 {
 	struct migration_revision *sorted = mem_calloc(graph->n + 1, sizeof(*sorted));
-	struct migration_edges moved;
-	size_t *rank = mem_calloc(graph->n + 1, sizeof(*rank));
-	size_t i, k, n = 0, total = edges->start[graph->n];
+	size_t *rank = mem_calloc(graph->n + 1, sizeof(*rank)), i;
 
-	moved.start = mem_calloc(graph->n + 1, sizeof(*moved.start));
-	moved.to = mem_calloc(total + 1, sizeof(*moved.to));
-	moved.depends = mem_calloc(total + 1, sizeof(*moved.depends));
+	graph->index->place = mem_calloc(graph->n + 1, sizeof(size_t));
 	for (i = 0; i < graph->n; i++)
 		rank[order[i]] = i;
 	for (i = 0; i < graph->n; i++) {
 		sorted[i] = graph->revisions[order[i]];
 		sorted[i].in_cycle = in_cycle[order[i]];
-		for (k = edges->start[order[i]]; k < edges->start[order[i] + 1]; k++) {
-			moved.to[n] = rank[edges->to[k]];
-			moved.depends[n++] = edges->depends[k];
-		}
-		moved.start[i + 1] = n;
 		graph->index->by_id[i] = rank[i];
+		graph->index->place[i] = sorted[i].place;
 	}
 	for (i = 0; i < graph->index->n_labels; i++)
 		graph->index->labels[i].revision = rank[graph->index->labels[i].revision];
 	free(graph->revisions);
 	graph->revisions = sorted;
-	free(edges->start);
-	free(edges->to);
-	free(edges->depends);
-	*edges = moved;
 	free(rank);
 }
 
-/* Parents, dependencies and children of each revision out of the edges, all in one block. */
+static struct migration_walk walk_of(const struct migration_graph *graph)
+{
+	return (struct migration_walk){ .down = &graph->index->down,
+		.up = &graph->index->up,
+		.place = graph->index->place,
+		.n = graph->n };
+}
+
+/* Finds the order, and puts revisions and edges into it. */
+static void arrange(struct migration_graph *graph, struct migration_edges *edges)
+{
+	struct migration_graph_index *index = graph->index;
+	bool *in_cycle = mem_calloc(graph->n + 1, sizeof(*in_cycle));
+	bool *todo = mem_calloc(graph->n + 1, sizeof(*todo));
+	size_t *order = mem_calloc(graph->n + 1, sizeof(*order)), i;
+	struct migration_walk walk;
+
+	migration_find_cycles(edges, graph->n, in_cycle);
+	migration_edges_walked(edges, graph->n, in_cycle, &index->down);
+	migration_edges_reverse(&index->down, graph->n, &index->up);
+	index->place = mem_calloc(graph->n + 1, sizeof(size_t));
+	for (i = 0; i < graph->n; i++)
+		index->place[i] = graph->revisions[i].place;
+	memset(todo, true, graph->n * sizeof(*todo));
+	walk = walk_of(graph);
+	migration_walk(&walk, todo, order);
+	free(index->place);
+	permute(graph, order, in_cycle);
+	migration_edges_permute(edges, graph->n, order);
+	migration_edges_permute(&index->down, graph->n, order);
+	migration_edges_permute(&index->up, graph->n, order);
+	free(in_cycle);
+	free(todo);
+	free(order);
+}
+
+size_t migration_graph_walk(const struct migration_graph *graph, bool *todo, size_t *out)
+{
+	struct migration_walk walk = walk_of(graph);
+
+	return migration_walk(&walk, todo, out);
+}
+
+static struct migration_list *backward_list(struct migration_graph *graph, size_t i, bool depends)
+{
+	return depends ? &graph->revisions[i].dependents : &graph->revisions[i].children;
+}
+
+/* Gives each revision its part of the block for those that point at it, of one kind. */
+static size_t link_backwards(struct migration_graph *graph, const struct migration_edges *edges,
+	bool depends, size_t *block, size_t at)
+{
+	struct migration_list *list;
+	size_t i, k;
+
+	for (k = 0; k < edges->start[graph->n]; k++)
+		if (edges->depends[k] == depends)
+			backward_list(graph, edges->to[k], depends)->n++;
+	for (i = 0; i < graph->n; i++) {
+		list = backward_list(graph, i, depends);
+		list->items = block + at;
+		at += list->n;
+		list->n = 0;
+	}
+	for (i = 0; i < graph->n; i++) {
+		for (k = edges->start[i]; k < edges->start[i + 1]; k++) {
+			if (edges->depends[k] != depends)
+				continue;
+			list = backward_list(graph, edges->to[k], depends);
+			list->items[list->n++] = i;
+			graph->revisions[edges->to[k]].is_real_head = false;
+		}
+	}
+	return at;
+}
+
+/* The four lists of each revision out of the edges, all in one block. */
 static void link_revisions(struct migration_graph *graph, const struct migration_edges *edges)
 {
-	struct migration_revision *r, *to;
-	size_t i, k, total = edges->start[graph->n], at = 0;
-	size_t *block = mem_calloc(2 * total + 1, sizeof(*block));
+	struct migration_revision *r;
+	size_t i, k, at = 0;
+	size_t *block = mem_calloc(2 * edges->start[graph->n] + 1, sizeof(*block));
 
 	graph->index->edges = block;
 	for (i = 0; i < graph->n; i++) {
@@ -270,22 +336,8 @@ static void link_revisions(struct migration_graph *graph, const struct migration
 			*(edges->depends[k] ? &r->depends.n : &r->parents.n) += 1;
 		}
 	}
-	for (k = 0; k < total; k++)
-		if (!edges->depends[k])
-			graph->revisions[edges->to[k]].children.n++;
-	for (i = 0; i < graph->n; i++) {
-		graph->revisions[i].children.items = block + at;
-		at += graph->revisions[i].children.n;
-		graph->revisions[i].children.n = 0;
-	}
-	for (i = 0; i < graph->n; i++) {
-		for (k = edges->start[i]; k < edges->start[i + 1]; k++) {
-			to = &graph->revisions[edges->to[k]];
-			to->is_real_head = false;
-			if (!edges->depends[k])
-				to->children.items[to->children.n++] = i;
-		}
-	}
+	at = link_backwards(graph, edges, false, block, at);
+	link_backwards(graph, edges, true, block, at);
 }
 
 static void set_flags(struct migration_graph *graph)
@@ -337,8 +389,6 @@ struct migration_graph *migration_graph_new(
 {
 	struct migration_graph *graph = mem_calloc(1, sizeof(*graph));
 	struct migration_edges edges;
-	bool *in_cycle = mem_calloc(n + 1, sizeof(*in_cycle));
-	size_t *order = mem_calloc(n + 1, sizeof(*order));
 	size_t i;
 
 	graph->index = mem_calloc(1, sizeof(*graph->index));
@@ -352,9 +402,7 @@ struct migration_graph *migration_graph_new(
 		graph->index->by_id[i] = i;
 	index_labels(graph);
 	find_edges(graph, &edges);
-	migration_find_cycles(&edges, graph->n, in_cycle);
-	migration_order(graph->revisions, graph->n, &edges, in_cycle, order);
-	permute(graph, &edges, order, in_cycle);
+	arrange(graph, &edges);
 	link_revisions(graph, &edges);
 	set_flags(graph);
 	report_duplicate_labels(graph);
@@ -364,11 +412,7 @@ struct migration_graph *migration_graph_new(
 	graph->index->reached = mem_calloc(graph->n + 1, sizeof(bool));
 	graph->current.items = mem_calloc(graph->n + 1, sizeof(size_t));
 	graph->pending.items = mem_calloc(graph->n + 1, sizeof(size_t));
-	free(edges.start);
-	free(edges.to);
-	free(edges.depends);
-	free(in_cycle);
-	free(order);
+	migration_edges_fini(&edges);
 	return graph;
 }
 
@@ -390,6 +434,9 @@ void migration_graph_free(struct migration_graph *graph)
 	free(graph->index->by_id);
 	free(graph->index->labels);
 	free(graph->index->edges);
+	free(graph->index->place);
+	migration_edges_fini(&graph->index->down);
+	migration_edges_fini(&graph->index->up);
 	free(graph->index->stack);
 	free(graph->index->reached);
 	free(graph->index);

@@ -124,6 +124,25 @@ static bool has_applied_child(const struct migration_graph *graph, size_t i)
 	return false;
 }
 
+/* Alembic walks what is not applied from the heads down, and runs it backwards. */
+static void find_pending(struct migration_graph *graph)
+{
+	size_t *items = graph->pending.items, i, n, swap;
+	bool *todo = graph->index->reached; /* no longer needed */
+
+	for (i = 0; i < graph->n; i++) {
+		todo[i] = graph->revisions[i].state == MIGRATION_UNKNOWN;
+		if (todo[i])
+			graph->revisions[i].state = MIGRATION_PENDING;
+	}
+	n = graph->pending.n = migration_graph_walk(graph, todo, items);
+	for (i = 0; i < n / 2; i++) {
+		swap = items[i];
+		items[i] = items[n - 1 - i];
+		items[n - 1 - i] = swap;
+	}
+}
+
 static void set_states(struct migration_graph *graph)
 {
 	struct migration_revision *r;
@@ -138,13 +157,7 @@ static void set_states(struct migration_graph *graph)
 	}
 	if (!graph->marked || graph->unknown_rows.n)
 		return;
-	for (i = graph->n; i-- > 0;) {
-		r = &graph->revisions[i];
-		if (r->state == MIGRATION_UNKNOWN) {
-			r->state = MIGRATION_PENDING;
-			graph->pending.items[graph->pending.n++] = i;
-		}
-	}
+	find_pending(graph);
 }
 
 static void forget(struct migration_graph *graph)

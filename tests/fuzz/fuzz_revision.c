@@ -1,6 +1,6 @@
 /*
- * libFuzzer: revision files, and a graph of them. Seeds: the .py files of tests/golden/migrations.
- * Build with clang -fsanitize=fuzzer,address,undefined and the sources of migrations and base.
+ * libFuzzer: revision files, and a graph of them, marked and drawn. `make fuzz` runs it from the corpus
+ * in tests/fuzz/corpus/revision.
  */
 #include <stddef.h>
 #include <stdint.h>
@@ -39,6 +39,22 @@ static void check_revision(const struct migration_revision *r)
 		abort();
 }
 
+/* Each revision once, and in the states each is what its list says. */
+static void check_pending(const struct migration_graph *graph)
+{
+	size_t i, pending = 0, current = 0;
+
+	for (i = 0; i < graph->n; i++) {
+		pending += graph->revisions[i].state == MIGRATION_PENDING;
+		current += graph->revisions[i].state == MIGRATION_CURRENT;
+	}
+	if (pending != graph->pending.n || current != graph->current.n)
+		abort();
+	for (i = 0; i < graph->pending.n; i++)
+		if (graph->revisions[graph->pending.items[i]].state != MIGRATION_PENDING)
+			abort();
+}
+
 static void draw(const struct migration_graph *graph)
 {
 	struct migration_lanes *lanes = migration_lanes_new(graph);
@@ -75,7 +91,12 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 		data = stop + (stop < end);
 	}
 	graph = migration_graph_new(take, n, &problems);
+	draw(graph);
 	migration_graph_mark(graph, &rows);
+	check_pending(graph);
+	strlist_fini(&rows);
+	migration_graph_mark(graph, &rows);
+	check_pending(graph);
 	draw(graph);
 	migration_graph_free(graph);
 	strlist_fini(&rows);

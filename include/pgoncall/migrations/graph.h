@@ -1,9 +1,9 @@
 /*
  * The graph of revisions, and where the database stands in it.
  *
- * `revisions` is in display order, newest first: a revision stands above everything it comes from or
- * depends on, one line of descent is not mixed with another, and where several could come next the
- * later Create Date comes first, then the lower id. Cycles and missing parents are reported, never
+ * `revisions` is in display order, newest first: that of `alembic history`. A revision stands above
+ * everything it comes from or depends on; which of several branches comes first is decided, as by
+ * Alembic, by the order in which the files were given. Cycles and missing parents are reported, never
  * followed. Built once per set of files, marked again whenever the version rows were read.
  */
 #ifndef PGONCALL_MIGRATIONS_GRAPH_H
@@ -32,7 +32,8 @@ struct migration_graph {
 
 /*
  * Takes the n revisions out of the array `take` (the array itself stays the caller's) and the
- * problems (left empty; NULL is allowed). Of files with the same id the last by path counts, as for
+ * problems (left empty; NULL is allowed). The array's order is the order of loading (Alembic up to
+ * 1.18: the directory's own; later: by name). Of files with the same id the last counts, as for
  * Alembic; the others become problems.
  */
 struct migration_graph *migration_graph_new(

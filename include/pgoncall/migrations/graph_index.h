@@ -8,6 +8,7 @@
 #include <stddef.h>
 
 #include <pgoncall/migrations/graph.h>
+#include <pgoncall/migrations/graph_order.h>
 
 struct migration_label {
 	const char *name; /* the revision's */
@@ -18,10 +19,12 @@ struct migration_graph_index {
 	size_t *by_id;                  /* revisions sorted by id */
 	struct migration_label *labels; /* sorted by name */
 	size_t n_labels;
-	size_t *edges;          /* the lists of all revisions stand in here */
-	size_t n_file_problems; /* those before the problems of the rows */
-	size_t *stack;          /* room for n: the walk of a marking */
-	bool *reached;          /* room for n */
+	struct migration_edges down, up; /* as walked */
+	size_t *place;                   /* of each revision's file among the files */
+	size_t *edges;                   /* the lists of all revisions stand in here */
+	size_t n_file_problems;          /* those before the problems of the rows */
+	size_t *stack;                   /* room for n: the walk of a marking */
+	bool *reached;                   /* room for n */
 };
 
 /* No revision, or no one revision. */
@@ -31,5 +34,7 @@ struct migration_graph_index {
 size_t migration_graph_index_find(const struct migration_graph *graph, const char *id);
 /* The revision with this branch label. */
 size_t migration_graph_index_label(const struct migration_graph *graph, const char *name);
+/* As migration_walk, through this graph. */
+size_t migration_graph_walk(const struct migration_graph *graph, bool *todo, size_t *out);
 
 #endif

@@ -7,8 +7,10 @@
  *   │ ●  c2000000000c
  *   ● │  c1000000000c
  *   ●─╯  b0000000000b      a branch point closes the lanes of its other children
+ *   ●┄╮  y0000000000b      a dependency has a dashed lane
  *
- * `●` is applied, `○` is not (or not known). In ASCII: `*` and `o`, `|`, `-`, `.` and `'`.
+ * `●` is applied, `○` is not (or not known). In ASCII: `*` and `o`, `|`, `-`, `.` and `'`; dashed `:`
+ * and `.`.
  */
 #ifndef PGONCALL_MIGRATIONS_HISTORY_H
 #define PGONCALL_MIGRATIONS_HISTORY_H
@@ -21,7 +23,8 @@
 
 struct migration_lanes;
 
-/* Borrows the graph, which must live longer. Linear in the number of cells. */
+/* Borrows the graph, which must live longer. Linear in the number of cells; what is kept is small, the
+ * cells of a row are computed when it is asked for, in blocks. */
 struct migration_lanes *migration_lanes_new(const struct migration_graph *graph);
 void migration_lanes_free(struct migration_lanes *lanes);
 
@@ -33,10 +36,11 @@ size_t migration_lanes_columns(const struct migration_lanes *lanes);
 
 /* Appends the cells of row i (i < graph->n) without trailing spaces. The dot tells the state the
  * graph has now, so marking needs no new lanes. */
-void migration_lanes_row(
-	const struct migration_lanes *lanes, size_t i, bool ascii, struct buf *out);
+void migration_lanes_row(struct migration_lanes *lanes, size_t i, bool ascii, struct buf *out);
 
 /* Column of the row's dot. */
-size_t migration_lanes_dot(const struct migration_lanes *lanes, size_t i);
+size_t migration_lanes_dot(struct migration_lanes *lanes, size_t i);
+/* The dot alone; static. */
+const char *migration_dot(enum migration_state state, bool ascii);
 
 #endif

@@ -51,14 +51,16 @@ struct migration_revision {
 	struct migration_function downgrade;
 
 	/* Filled in by the graph. The lists belong to the graph. */
-	struct migration_list parents;  /* of `down`, those that exist */
-	struct migration_list depends;  /* of `depends_on`, those that exist */
-	struct migration_list children; /* whose `down` names this */
-	bool is_head;                   /* in nobody's down_revision */
-	bool is_real_head;              /* and nobody depends on it either */
-	bool is_base;                   /* no down_revision */
-	bool is_branchpoint;            /* more than one child */
-	bool is_merge;                  /* more than one down_revision */
+	struct migration_list parents;    /* of `down`, those that exist */
+	struct migration_list depends;    /* of `depends_on`, those that exist */
+	struct migration_list children;   /* whose `down` names this */
+	struct migration_list dependents; /* whose `depends_on` names this */
+	size_t place;                     /* of its file among the files given */
+	bool is_head;                     /* in nobody's down_revision */
+	bool is_real_head;                /* and nobody depends on it either */
+	bool is_base;                     /* no down_revision */
+	bool is_branchpoint;              /* more than one child */
+	bool is_merge;                    /* more than one down_revision */
 	bool in_cycle;
 	enum migration_state state;
 };

@@ -3,21 +3,27 @@
 usage: alembic_oracle.py DIR SEED COUNT
 
 For each graph, below DIR/N/versions:
-    graph N linear|general
+    graph N exact|loose
     rev ID | DOWN… | DEPENDS… | FLAGS…        in the order of `alembic history`
     heads ID…                                 as `alembic heads`, sorted
-    rows ID…                                  a random state of the version table
+  and then, for some states of the version table:
+    rows ID…                                  a state Alembic could have left
     current ID…                               as `alembic current`, sorted
     pending ID…                               in the order `alembic upgrade heads` would run them
+    refused ID                                a row that makes it refuse: another includes it
+
+loose: some revision depends on several, whose order Alembic leaves to Python's hashing of strings;
+the order is then only known to be a valid one.
 """
 import os
 import random
 import sys
 
 from alembic.script import ScriptDirectory
+from alembic.util import CommandError
 
 
-def write(path, rev, down, depends, rng):
+def write(path, rev, down, depends, labels, rng):
     def spell(ids):
         quoted = [rng.choice(['"%s"', "'%s'", "u'%s'", "'''%s'''"]) % i for i in ids]
         if not quoted:
@@ -31,37 +37,52 @@ def write(path, rev, down, depends, rng):
         out.write('"""revision %s\n\nCreate Date: 2025-01-27\n"""\n' % rev)
         out.write(rng.choice(["revision = '%s'\n", "revision: str = '%s'\n", "revision = x = ('%s')\n"]) % rev)
         out.write("down_revision = %s\ndepends_on = %s\n" % (spell(down), spell(depends)))
+        if labels:
+            out.write("branch_labels = %s\n" % spell(labels))
         out.write("def upgrade(): pass\ndef downgrade(): pass\n")
 
 
 def generate(directory, rng):
-    n = rng.randint(1, 25)
-    linear = rng.random() < 0.2
-    ids, tips = [], []
+    """Returns whether no revision depends on several."""
+    n = rng.choice([1, 2, 5, 10, 15, 25, 40])
+    shape = rng.choice(["linear", "branches", "branches", "merges", "roots", "tangle"])
+    p_base, p_merge, p_old, p_depends = {
+        "linear": (0.0, 0.0, 0.0, 0.0),
+        "branches": (0.05, 0.1, 0.2, 0.1),
+        "merges": (0.05, 0.5, 0.4, 0.05),
+        "roots": (0.3, 0.1, 0.1, 0.3),
+        "tangle": (0.1, 0.3, 0.3, 0.5),
+    }[shape]
+    several = rng.random() < 0.3
+    ids, tips, labels, exact = [], [], [], True
     os.makedirs(os.path.join(directory, "versions"))
     for i in range(n):
         rev = "%06x" % rng.randrange(1 << 24)
         if rev in ids:
             continue
-        depends = []
-        if linear:
-            down = ids[-1:]
+        kind, own, depends = rng.random(), [], []
+        if not ids or kind < p_base:
+            down = []
+            if rng.random() < 0.3:
+                own = ["label%d" % i]
+        elif kind < p_base + p_merge and len(tips) > 1:
+            down = rng.sample(tips, rng.randint(2, min(3, len(tips))))
+        elif rng.random() < p_old:
+            down = [rng.choice(ids)]
         else:
-            kind = rng.random()
-            if not ids or kind < 0.1:
-                down = []
-            elif kind < 0.3 and len(tips) > 1:
-                down = rng.sample(tips, rng.randint(2, min(3, len(tips))))
-            elif kind < 0.8:
-                down = [rng.choice(tips)]
-            else:
-                down = [rng.choice(ids)]
-            if ids and rng.random() < 0.15:
-                depends = [d for d in [rng.choice(ids)] if d not in down]
+            down = [rng.choice(tips)]
+        if ids and rng.random() < p_depends:
+            wanted = rng.sample(ids, min(len(ids), rng.choice([1, 1, 2, 3]) if several else 1))
+            depends = [d for d in wanted if d not in down]
+            exact = exact and len(depends) < 2
+            if labels and len(depends) == 1 and rng.random() < 0.3:
+                depends = [rng.choice(labels)]
         tips = [t for t in tips if t not in down] + [rev]
         ids.append(rev)
-        write(os.path.join(directory, "versions", rev + ".py"), rev, down, depends, rng)
-    return linear
+        labels += own
+        name = rng.choice(["%s.py", "%s_a_message.py", "2024_01_%s.py"]) % rev
+        write(os.path.join(directory, "versions", name), rev, down, depends, own, rng)
+    return exact
 
 
 def flags(rev):
@@ -74,11 +95,10 @@ def tuple_of(value):
     return () if value is None else (value,) if isinstance(value, str) else tuple(value)
 
 
-def version_rows(script, rng):
+def version_rows(script, everything, rng):
     """What Alembic could have left in the table: some revisions, none of which includes another."""
     revision_map = script.revision_map
-    everything = list(script.walk_revisions())
-    chosen = rng.sample(everything, min(len(everything), rng.randint(0, 3)))
+    chosen = rng.sample(everything, min(len(everything), rng.choice([0, 1, 1, 2, 2, 3, 4, 6])))
     rows = []
     for rev in chosen:
         others = [c for c in chosen if c is not rev]
@@ -88,22 +108,39 @@ def version_rows(script, rng):
     return tuple(rows)
 
 
+def overlapping_rows(script, everything, rng):
+    """A revision and one it comes from, side by side; None where there is no such pair."""
+    rev = rng.choice(everything)
+    below = [r.revision for r in script.revision_map._get_ancestor_nodes([rev]) if r is not rev]
+    return (rev.revision, rng.choice(sorted(below))) if below else None
+
+
 def main():
     root, seed, count = sys.argv[1], int(sys.argv[2]), int(sys.argv[3])
     rng = random.Random(seed)
     for number in range(count):
         directory = os.path.join(root, str(number))
-        linear = generate(directory, rng)
+        exact = generate(directory, rng)
         script = ScriptDirectory(directory)
-        print("graph", number, "linear" if linear else "general")
-        for rev in script.walk_revisions():
+        everything = list(script.walk_revisions())
+        print("graph", number, "exact" if exact else "loose")
+        for rev in everything:
             print("rev", rev.revision, "|", *tuple_of(rev.down_revision), "|",
                   *tuple_of(rev.dependencies), "|", *flags(rev))
         print("heads", *sorted(script.get_heads()))
-        rows = version_rows(script, rng)
-        print("rows", *rows)
-        print("current", *sorted(r.revision for r in script.get_all_current(rows)))
-        print("pending", *(step.revision.revision for step in script._upgrade_revs("heads", rows)))
+        for _ in range(4):
+            rows = version_rows(script, everything, rng)
+            print("rows", *rows)
+            print("current", *sorted(r.revision for r in script.get_all_current(rows)))
+            print("pending", *(s.revision.revision for s in script._upgrade_revs("heads", rows)))
+        rows = overlapping_rows(script, everything, rng)
+        if rows:
+            print("rows", *rows)
+            try:
+                script._upgrade_revs("heads", rows)
+                print("accepted", *rows)
+            except CommandError:
+                print("refused", rows[1])
 
 
 main()

@@ -65,10 +65,10 @@ static void history_draws_branch_and_merge(void **state)
 		"│ ○ f2\n"
 		"○─╯ e0\n"
 		"○─╮ d0\n"
+		"│ │ ●┄╮ y0\n"
+		"│ │ ● ┊ x0\n"
+		"●┄│┄┄┄╯ c1\n"
 		"│ ● c2\n"
-		"│ │ ● y0\n"
-		"│ │ ● x0\n"
-		"● │ c1\n"
 		"●─╯ b0\n"
 		"● a0\n");
 	expect_picture(fixture_graph, "c2 y0", true,
@@ -76,10 +76,10 @@ static void history_draws_branch_and_merge(void **state)
 		"| o f2\n"
 		"o-' e0\n"
 		"o-. d0\n"
+		"| | *.. y0\n"
+		"| | * : x0\n"
+		"*.|...' c1\n"
 		"| * c2\n"
-		"| | * y0\n"
-		"| | * x0\n"
-		"* | c1\n"
 		"*-' b0\n"
 		"* a0\n");
 }
@@ -98,8 +98,8 @@ static void history_crosses_lanes_without_linking(void **state)
 		"○─╮ n\n"
 		"○─│─╮ m\n"
 		"○ │ │ p\n"
-		"│ │ ○ q\n"
 		"│ ○ │ k\n"
+		"│ │ ○ q\n"
 		"○─┴─╯ r\n");
 }
 
@@ -118,12 +118,12 @@ static void history_joins_a_lane_that_waits(void **state)
 {
 	(void)state;
 	/* y merges p, for which the lane of z waits already. */
-	expect_picture("p\nq\nx <- q\nz <- p @3\ny <- x p @2\n", NULL, true,
+	expect_picture("z <- p\ny <- x p\np\nq\nx <- q\n", NULL, true,
 		"o z\n"
 		"+-o y\n"
-		"o | p\n"
-		"  o x\n"
-		"  o q\n");
+		"| o x\n"
+		"| o q\n"
+		"o p\n");
 }
 
 static void history_ends_lanes_at_missing_parents_and_cycles(void **state)
@@ -139,6 +139,48 @@ static void history_uses_lanes_again(void **state)
 {
 	(void)state;
 	expect_picture("a\nb\nc\n", NULL, false, "○ a\n○ b\n○ c\n");
+}
+
+static void history_dashes_dependencies(void **state)
+{
+	(void)state;
+	/* A base that depends on something, and two that depend on the same. */
+	expect_picture("a\nb : a\n", NULL, false, "○ b\n○ a\n");
+	expect_picture("a\nb <- a\nx : a\ny <- x\nz : a\n", NULL, false,
+		"○ b\n"
+		"│ ○ y\n"
+		"│ ○ x\n"
+		"│ ┊ ○ z\n"
+		"○┄┴┄╯ a\n");
+}
+
+/* What a row shows does not depend on which was asked for before. */
+static void history_draws_any_slice(void **state)
+{
+	struct buf text = BUF_INIT, whole = BUF_INIT, slice = BUF_INIT;
+	struct migration_graph *graph;
+	struct migration_lanes *lanes;
+	size_t i;
+
+	(void)state;
+	buf_add_str(&text, "r0\n");
+	for (i = 1; i < 1500; i++)
+		buf_printf(
+			&text, "r%zu <- r%zu\nq%zu <- r%zu\n", i, i - 1, i, i > 300 ? i - 300 : 0);
+	graph = fixture_build(buf_str(&text));
+	draw(graph, false, &whole);
+	lanes = migration_lanes_new(graph);
+	for (i = graph->n; i-- > 0;) {
+		buf_clear(&slice);
+		migration_lanes_row(lanes, i * 7 % graph->n, false, &slice);
+		buf_printf(&slice, " %s\n", graph->revisions[i * 7 % graph->n].id);
+		assert_non_null(strstr(buf_str(&whole), buf_str(&slice)));
+	}
+	migration_lanes_free(lanes);
+	migration_graph_free(graph);
+	buf_fini(&text);
+	buf_fini(&whole);
+	buf_fini(&slice);
 }
 
 /* A hundred heads on one base: no more lanes than the bound, and still a row each. */
@@ -181,6 +223,8 @@ int main(void)
 		cmocka_unit_test(history_ends_lanes_at_missing_parents_and_cycles),
 		cmocka_unit_test(history_uses_lanes_again),
 		cmocka_unit_test(history_is_bounded_in_width),
+		cmocka_unit_test(history_dashes_dependencies),
+		cmocka_unit_test(history_draws_any_slice),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -1,0 +1,2 @@
+"""the id is in the file's name"""
+down_revision = None

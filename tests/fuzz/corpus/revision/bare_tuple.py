@@ -1,0 +1,4 @@
+revision = 'r1'
+down_revision = 'a', 'b'
+branch_labels = ()
+depends_on = "one",

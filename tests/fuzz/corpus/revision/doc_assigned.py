@@ -1,0 +1,4 @@
+"""old"""
+__doc__ = "new message"
+revision = 'doc'
+down_revision = None

@@ -1,0 +1,3 @@
+revision = 'char1'
+down_revision = None
+x = $y

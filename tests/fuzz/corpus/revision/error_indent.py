@@ -1,0 +1,3 @@
+revision = 'indent1'
+down_revision = None
+  depends_on = None

@@ -1,0 +1,5 @@
+revision = 'block1'
+down_revision = None
+def upgrade():
+def downgrade():
+    pass

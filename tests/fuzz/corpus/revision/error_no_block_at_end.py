@@ -1,0 +1,3 @@
+revision = 'block2'
+down_revision = None
+def upgrade():

@@ -1,0 +1,2 @@
+"""no parent said"""
+revision = 'nodown'

@@ -1,0 +1,5 @@
+revision = 'indent2'
+down_revision = None
+def upgrade():
+        a()
+    b()

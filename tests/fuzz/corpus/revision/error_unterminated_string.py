@@ -1,0 +1,3 @@
+revision = 'str1'
+down_revision = 'x
+depends_on = None

@@ -1,0 +1,2 @@
+revision = 'wrong1'
+down_revision = ['a', 'b')

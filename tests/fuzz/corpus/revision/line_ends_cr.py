@@ -1,0 +1,1 @@
+"""cr"""revision = 'cr'down_revision = None

@@ -1,0 +1,7 @@
+"""match is a name and a statement"""
+revision = 'm'
+down_revision = None
+match = 1
+match revision:
+    case 'm':
+        depends_on = 'x'

@@ -1,0 +1,2 @@
+revision = "no_end"
+down_revision = None
