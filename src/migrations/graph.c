@@ -358,6 +358,48 @@ static void set_flags(struct migration_graph *graph)
 	}
 }
 
+static bool ends_a_line(const struct migration_revision *r)
+{
+	return r->children.n + r->dependents.n > 1 || r->is_merge;
+}
+
+/* Gives the label to i and all that come after it; while their line neither parts nor merges, also to
+ * those before it, as far as that holds for them (RevisionMap._add_branches). */
+static void spread_label(struct migration_graph *graph, size_t i, const char *label)
+{
+	const struct migration_list *next;
+	struct migration_revision *r = &graph->revisions[i];
+	size_t top = 0, k;
+	bool line = true;
+
+	graph->index->stack[top++] = i;
+	strlist_add(&r->branches, label);
+	while (top) {
+		next = &graph->revisions[graph->index->stack[--top]].children;
+		line = line && !ends_a_line(&graph->revisions[graph->index->stack[top]]);
+		for (k = 0; k < next->n; k++) {
+			if (strlist_has(&graph->revisions[next->items[k]].branches, label))
+				continue;
+			strlist_add(&graph->revisions[next->items[k]].branches, label);
+			graph->index->stack[top++] = next->items[k];
+		}
+	}
+	while (line && r->parents.n == 1) {
+		r = &graph->revisions[r->parents.items[0]];
+		line = !ends_a_line(r) && !strlist_has(&r->branches, label);
+		if (line)
+			strlist_add(&r->branches, label);
+	}
+}
+
+static void spread_labels(struct migration_graph *graph)
+{
+	size_t i;
+
+	for (i = 0; i < graph->index->n_labels; i++)
+		spread_label(graph, graph->index->labels[i].revision, graph->index->labels[i].name);
+}
+
 static void report_cycle(struct migration_graph *graph)
 {
 	const struct migration_revision *r, *first = NULL;
@@ -400,15 +442,16 @@ struct migration_graph *migration_graph_new(
 	graph->index->by_id = mem_calloc(graph->n + 1, sizeof(size_t));
 	for (i = 0; i < graph->n; i++)
 		graph->index->by_id[i] = i;
+	graph->index->stack = mem_calloc(graph->n + 1, sizeof(size_t));
 	index_labels(graph);
 	find_edges(graph, &edges);
 	arrange(graph, &edges);
 	link_revisions(graph, &edges);
 	set_flags(graph);
+	spread_labels(graph);
 	report_duplicate_labels(graph);
 	report_cycle(graph);
 	graph->index->n_file_problems = graph->problems.n;
-	graph->index->stack = mem_calloc(graph->n + 1, sizeof(size_t));
 	graph->index->reached = mem_calloc(graph->n + 1, sizeof(bool));
 	graph->current.items = mem_calloc(graph->n + 1, sizeof(size_t));
 	graph->pending.items = mem_calloc(graph->n + 1, sizeof(size_t));

@@ -129,11 +129,13 @@ static void find_pending(struct migration_graph *graph)
 {
 	size_t *items = graph->pending.items, i, n, swap;
 	bool *todo = graph->index->reached; /* no longer needed */
+	struct migration_revision *r;
 
 	for (i = 0; i < graph->n; i++) {
-		todo[i] = graph->revisions[i].state == MIGRATION_UNKNOWN;
-		if (todo[i])
-			graph->revisions[i].state = MIGRATION_PENDING;
+		r = &graph->revisions[i];
+		todo[i] = r->state == MIGRATION_UNKNOWN && !r->undeployed;
+		if (r->state == MIGRATION_UNKNOWN)
+			r->state = todo[i] ? MIGRATION_PENDING : MIGRATION_UNDEPLOYED;
 	}
 	n = graph->pending.n = migration_graph_walk(graph, todo, items);
 	for (i = 0; i < n / 2; i++) {

@@ -22,6 +22,7 @@ static const char *const state_names[] = {
 	[MIGRATION_APPLIED] = "applied",
 	[MIGRATION_CURRENT] = "current",
 	[MIGRATION_PENDING] = "pending",
+	[MIGRATION_UNDEPLOYED] = "unknown",
 };
 
 struct reading {
@@ -267,6 +268,17 @@ static void read_function(struct reading *r, const char *name,
 	}
 }
 
+/* FNV-1a, 64 bits. */
+static uint64_t digest_of(const char *text, size_t len)
+{
+	uint64_t digest = 0xcbf29ce484222325u;
+	size_t i;
+
+	for (i = 0; i < len; i++)
+		digest = (digest ^ (unsigned char)text[i]) * 0x100000001b3u;
+	return digest;
+}
+
 int migration_revision_parse(const char *path, const char *text, size_t len,
 	struct migration_revision *out, struct migration_problems *problems)
 {
@@ -279,6 +291,7 @@ int migration_revision_parse(const char *path, const char *text, size_t len,
 			"SyntaxError: %s; no alembic command works while this file is there",
 			r.module.error);
 	out->path = mem_strdup(path);
+	out->digest = digest_of(text, len);
 	read_docstring(&r);
 	out->id = read_id(&r);
 	if (out->id) {
@@ -302,8 +315,38 @@ void migration_revision_fini(struct migration_revision *revision)
 	free(revision->message);
 	free(revision->docstring);
 	free(revision->created);
+	free(revision->text);
+	free(revision->commit);
+	strlist_fini(&revision->branches);
 	strlist_fini(&revision->down);
 	strlist_fini(&revision->depends_on);
 	strlist_fini(&revision->labels);
 	memset(revision, 0, sizeof(*revision));
+}
+
+void migration_revision_keep(struct migration_revision *revision, const char *text, size_t len)
+{
+	free(revision->text);
+	revision->text = mem_strndup(text, len);
+}
+
+void migration_revision_copy(struct migration_revision *to, const struct migration_revision *from)
+{
+	memset(to, 0, sizeof(*to));
+	to->path = mem_strdup(from->path);
+	to->id = mem_strdup(from->id);
+	strlist_copy(&to->down, &from->down);
+	strlist_copy(&to->depends_on, &from->depends_on);
+	strlist_copy(&to->labels, &from->labels);
+	to->message = mem_strdup(from->message);
+	to->docstring = mem_strdup(from->docstring);
+	to->created = mem_strdup(from->created);
+	to->line = from->line;
+	to->down_line = from->down_line;
+	to->dynamic = from->dynamic;
+	to->told = from->told;
+	to->digest = from->digest;
+	to->text = mem_strdup_opt(from->text);
+	to->upgrade = from->upgrade;
+	to->downgrade = from->downgrade;
 }

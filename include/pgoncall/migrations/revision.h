@@ -8,15 +8,17 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <pgoncall/base/str.h>
 #include <pgoncall/migrations/problem.h>
 
 enum migration_state {
-	MIGRATION_UNKNOWN, /* the version rows were not read, or one of them no file knows */
-	MIGRATION_APPLIED, /* an ancestor of a version row */
-	MIGRATION_CURRENT, /* applied, and the tip of its branch: what `alembic current` prints */
-	MIGRATION_PENDING  /* `alembic upgrade heads` would run it */
+	MIGRATION_UNKNOWN,   /* the version rows were not read, or one of them no file knows */
+	MIGRATION_APPLIED,   /* an ancestor of a version row */
+	MIGRATION_CURRENT,   /* applied, and the tip of its branch: what `alembic current` prints */
+	MIGRATION_PENDING,   /* `alembic upgrade heads` would run it */
+	MIGRATION_UNDEPLOYED /* not applied, and no image has its file, only a checkout */
 };
 
 /* A function of the file: upgrade() or downgrade(). */
@@ -47,6 +49,9 @@ struct migration_revision {
 	int line;                  /* where `revision` is assigned */
 	int down_line;             /* where `down_revision` is assigned */
 	bool dynamic;              /* an identifier is computed at run time: ask Alembic */
+	bool told;                 /* and Alembic was asked: what it said stands here */
+	uint64_t digest;           /* of the file's bytes: equal where they are */
+	char *text; /* the file itself, where migration_revision_keep was called; or NULL */
 	struct migration_function upgrade;
 	struct migration_function downgrade;
 
@@ -63,6 +68,14 @@ struct migration_revision {
 	bool is_merge;                    /* more than one down_revision */
 	bool in_cycle;
 	enum migration_state state;
+	struct strlist
+		branches; /* labels that hold for it: its own, and those of its line of descent */
+
+	/* Filled in by the sources (sources.h); 0 and NULL in a graph that stands alone. */
+	unsigned sources; /* bit i: source i has a file of it */
+	bool differs;     /* and not the same file as another source */
+	bool undeployed;  /* no image has it */
+	char *commit;     /* which commit added the file, in words; NULL: not known */
 };
 
 /* Whether Alembic would load a file of this name: "*.py", but not "__init__*.py" nor ".#*.py". */
@@ -76,8 +89,12 @@ bool migration_is_revision_file(const char *name);
 int migration_revision_parse(const char *path, const char *text, size_t len,
 	struct migration_revision *out, struct migration_problems *problems);
 void migration_revision_fini(struct migration_revision *revision);
+/* Keeps a copy of the file with the revision, for those who show it. */
+void migration_revision_keep(struct migration_revision *revision, const char *text, size_t len);
+/* What the file says, copied; what graph and sources filled in is not. */
+void migration_revision_copy(struct migration_revision *to, const struct migration_revision *from);
 
-/* "unknown", "applied", "current", "pending". */
+/* "unknown" (undeployed, too), "applied", "current", "pending". */
 const char *migration_state_name(enum migration_state state);
 
 #endif

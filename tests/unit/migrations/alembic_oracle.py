@@ -4,7 +4,7 @@ usage: alembic_oracle.py DIR SEED COUNT
 
 For each graph, below DIR/N/versions:
     graph N exact|loose
-    rev ID | DOWN… | DEPENDS… | FLAGS…        in the order of `alembic history`
+    rev ID | DOWN… | DEPENDS… | FLAGS… | LABELS…   in the order of `alembic history`
     heads ID…                                 as `alembic heads`, sorted
   and then, for some states of the version table:
     rows ID…                                  a state Alembic could have left
@@ -126,7 +126,8 @@ def main():
         print("graph", number, "exact" if exact else "loose")
         for rev in everything:
             print("rev", rev.revision, "|", *tuple_of(rev.down_revision), "|",
-                  *tuple_of(rev.dependencies), "|", *flags(rev))
+                  *tuple_of(rev.dependencies), "|", *flags(rev), "|",
+                  *sorted(rev.branch_labels))
         print("heads", *sorted(script.get_heads()))
         for _ in range(4):
             rows = version_rows(script, everything, rng)

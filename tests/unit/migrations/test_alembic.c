@@ -85,8 +85,16 @@ static void add_strings(struct buf *out, const struct strlist *list)
 		buf_printf(out, "%s ", list->items[i]);
 }
 
+static int compare_strings(const void *a, const void *b)
+{
+	return strcmp(*(char *const *)a, *(char *const *)b);
+}
+
 static void describe(const struct migration_revision *r, struct buf *out)
 {
+	struct strlist labels;
+	size_t i;
+
 	buf_printf(out, "rev %s | ", r->id);
 	add_strings(out, &r->down);
 	buf_add_str(out, "| ");
@@ -94,6 +102,14 @@ static void describe(const struct migration_revision *r, struct buf *out)
 	buf_printf(out, "|%s%s%s%s%s", r->is_head ? " head" : "",
 		r->is_real_head ? " real-head" : "", r->is_base ? " base" : "",
 		r->is_branchpoint ? " branchpoint" : "", r->is_merge ? " merge" : "");
+	buf_add_str(out, " |");
+	strlist_init(&labels);
+	strlist_copy(&labels, &r->branches);
+	if (labels.n)
+		qsort(labels.items, labels.n, sizeof(*labels.items), compare_strings);
+	for (i = 0; i < labels.n; i++)
+		buf_printf(out, " %s", labels.items[i]);
+	strlist_fini(&labels);
 }
 
 static void check_revision(struct reading *reading, const char *line)
@@ -125,11 +141,6 @@ static void check_order(const struct migration_graph *graph)
 		for (k = 0; k < graph->revisions[i].depends.n; k++)
 			assert_true(graph->revisions[i].depends.items[k] > i);
 	}
-}
-
-static int compare_strings(const void *a, const void *b)
-{
-	return strcmp(*(char *const *)a, *(char *const *)b);
 }
 
 /* `line`: a key, then ids. Sorted, or in the order both give. */
