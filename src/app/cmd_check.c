@@ -82,6 +82,21 @@ static void check_add_ids(struct buf *out, const struct migration_graph *graph,
 		buf_add_str(out, "none");
 }
 
+static void check_add_legacy(struct check_one *one)
+{
+	const struct legacy_list *legacy = target_legacy(one->target);
+
+	if (target_legacy_error(one->target))
+		check_report_add(&one->report, "legacy SQL", CHECK_UNKNOWN, "%s",
+			target_legacy_error(one->target));
+	else if (legacy)
+		check_report_add(&one->report, "legacy SQL",
+			legacy->n_pending ? CHECK_WARNING : CHECK_OK,
+			"%zu applied; %zu pending; %zu recorded but missing",
+			legacy->n - legacy->n_pending - legacy->n_missing, legacy->n_pending,
+			legacy->n_missing);
+}
+
 static void check_add_revisions(struct check_one *one)
 {
 	const struct migration_graph *graph = target_graph(one->target);
@@ -103,6 +118,10 @@ static void check_add_revisions(struct check_one *one)
 		buf_str(&current), buf_str(&heads), graph->pending.n);
 	buf_fini(&current);
 	buf_fini(&heads);
+	if (target_version_note(one->target))
+		check_report_add(&one->report, "version table", CHECK_WARNING, "%s",
+			target_version_note(one->target));
+	check_add_legacy(one);
 }
 
 static void check_add_sessions(struct check_one *one)
@@ -157,6 +176,8 @@ static void check_on_schema(void *arg, const struct db_schema_facts *facts, cons
 	struct check_one *one = arg;
 	struct finding_input input = { .snapshot = target_snapshot(one->target),
 		.graph = target_graph(one->target),
+		.sources = target_sources(one->target),
+		.legacy = target_legacy(one->target),
 		.migrations_error = target_migrations_error(one->target) };
 	size_t i;
 
@@ -242,7 +263,7 @@ static void check_open(struct check_one *one, const struct config_section *secti
 		.arg = one,
 	};
 	struct target_options options = { .section = section,
-		.wants = TARGET_DATABASE | TARGET_MIGRATIONS };
+		.wants = TARGET_DATABASE | TARGET_MIGRATIONS | TARGET_SIDES };
 
 	one->target = target_open(one->all->loop, &options, &events);
 }

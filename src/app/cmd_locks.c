@@ -47,6 +47,7 @@ static void locks_advance(struct batch *batch)
 			!target_migrations_settled(batch->target))
 			return;
 		input.graph = target_graph(batch->target);
+		input.sources = target_sources(batch->target);
 	}
 	findings_compute(&findings, &input);
 	if (batch->in->given & OPTION_JSON)

@@ -104,6 +104,8 @@ static void view_compute_findings(struct app *app)
 	struct finding_input input = {
 		.snapshot = target_snapshot(app->target),
 		.graph = target_graph(app->target),
+		.sources = target_sources(app->target),
+		.legacy = target_legacy(app->target),
 		.migrations_error = target_migrations_error(app->target),
 	};
 
@@ -304,7 +306,8 @@ void app_open_target(struct app *app, const struct config_section *section)
 		view_on_migrations, view_on_log, view_on_log_match, view_on_ask, app };
 	struct target_options options = {
 		.section = section,
-		.wants = TARGET_DATABASE | TARGET_ACTING | TARGET_MIGRATIONS | TARGET_LOGS,
+		.wants = TARGET_DATABASE | TARGET_ACTING | TARGET_MIGRATIONS | TARGET_LOGS |
+			TARGET_TEXTS | TARGET_SIDES,
 		.refresh_ns = app->refresh_ns,
 		.retry = true,
 	};

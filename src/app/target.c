@@ -294,6 +294,7 @@ struct target *target_open(
 	target->main.target = target->logs_link.target = target;
 	target->since = clock_monotonic();
 	target_logs_init(target);
+	target_migrations_init(target);
 	if (!target->local && ssh_thread_new(&target->thread, NULL) < 0)
 		loop_post(loop, target_on_no_thread, target);
 	else
@@ -316,8 +317,9 @@ void target_close(struct target *target)
 	target_logs_fini(target);
 	target_ask_fini(target);
 	db_snapshot_free(target->snapshot);
-	migration_graph_free(target->graph);
-	free(target->migrations_error);
+	target_migrations_fini(target);
+	free(target->version_table);
+	free(target->version_note);
 	free(target);
 }
 
@@ -396,17 +398,12 @@ const struct db_snapshot *target_snapshot(const struct target *target)
 
 const struct migration_graph *target_graph(const struct target *target)
 {
-	return target->graph;
+	return target->revisions.sources.merged;
 }
 
 const char *target_migrations_error(const struct target *target)
 {
-	return target->migrations_error;
-}
-
-bool target_migrations_settled(const struct target *target)
-{
-	return target->migrations_settled;
+	return target->revisions.error;
 }
 
 struct target_log *target_logs(struct target *target, size_t *n)

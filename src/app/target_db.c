@@ -61,7 +61,7 @@ void target_db_fail(struct target *target, const struct err *why, bool worth_try
 
 static void db_note_version(struct target *target, const struct db_snapshot *snapshot)
 {
-	const char *table = config_get(target->section, CONFIG_VERSION_TABLE);
+	const char *table = target->version_table;
 	struct buf text = BUF_INIT;
 	size_t i;
 
@@ -85,6 +85,8 @@ static void db_note_version(struct target *target, const struct db_snapshot *sna
 		buf_printf(&text, "%s could not be read", table);
 		break;
 	}
+	if (target->version_note)
+		buf_printf(&text, " (%s)", target->version_note);
 	target_set_step(target, TARGET_STEP_VERSION, TARGET_STEP_DONE, buf_str(&text));
 	buf_fini(&text);
 }
@@ -149,22 +151,63 @@ static void db_note_connection(struct target *target)
 	buf_fini(&detail);
 }
 
+static void db_start_watch(struct target *target)
+{
+	struct db_watch_options options = {
+		.interval_ms = target->paused ? 0 : (int)(target->refresh_ns / CLOCK_NS_PER_MS),
+		.version_table = target->version_table,
+	};
+
+	target->watch = db_watch_start(
+		target->loop, target->watch_conn, &options, db_on_snapshot, target);
+	if (target->acting_conn && db_conn_is_up(target->acting_conn))
+		db_watch_set_acting_pid(target->watch, db_conn_backend_pid(target->acting_conn));
+	target_legacy_ask(target);
+}
+
+/* Which table it is, where the configuration does not say; the likeliest, and which others there are. */
+static void db_on_version_tables(void *arg, const struct strlist *names, const struct err *err)
+{
+	struct target *target = arg;
+	struct buf note = BUF_INIT;
+	size_t i;
+
+	/* A connection that broke is reported by its own callback. */
+	if (err && !db_conn_is_up(target->watch_conn))
+		return;
+	free(target->version_table);
+	free(target->version_note);
+	target->version_note = NULL;
+	target->version_table = mem_strdup(
+		names && names->n ? names->items[0] : config_get(target->section, CONFIG_VERSION_TABLE));
+	if (names && names->n > 1) {
+		buf_printf(&note, "%zu tables look like Alembic's: %s is used, not ", names->n,
+			names->items[0]);
+		for (i = 1; i < names->n; i++)
+			buf_printf(&note, "%s%s", i > 1 ? ", " : "", names->items[i]);
+		buf_add_str(&note, "; set version_table to say which");
+		target->version_note = buf_steal(&note);
+	}
+	buf_fini(&note);
+	db_start_watch(target);
+}
+
 static void db_on_watch_up(void *arg)
 {
 	struct target *target = arg;
-	struct db_watch_options options = {
-		.interval_ms = target->paused ? 0 : (int)(target->refresh_ns / CLOCK_NS_PER_MS),
-		.version_table = config_get(target->section, CONFIG_VERSION_TABLE),
-	};
 
 	db_note_connection(target);
 	target_set_step(target, TARGET_STEP_VERSION, TARGET_STEP_RUNNING, "");
 	target->connection_id++;
 	target->version_noted = false;
-	target->watch =
-		db_watch_start(target->loop, target->watch_conn, &options, db_on_snapshot, target);
-	if (target->acting_conn && db_conn_is_up(target->acting_conn))
-		db_watch_set_acting_pid(target->watch, db_conn_backend_pid(target->acting_conn));
+	if (target->section->values[CONFIG_VERSION_TABLE].line) {
+		free(target->version_table);
+		target->version_table =
+			mem_strdup(config_get(target->section, CONFIG_VERSION_TABLE));
+		db_start_watch(target);
+	} else {
+		db_version_tables_ask(target->watch_conn, db_on_version_tables, target);
+	}
 	db_open_acting(target);
 	target_changed(target);
 }

@@ -5,6 +5,7 @@
 #define PGONCALL_APP_TARGET_INTERNAL_H
 
 #include <pgoncall/app/target.h>
+#include <pgoncall/db/catalogue.h>
 #include <pgoncall/db/watch.h>
 #include <pgoncall/host/run.h>
 #include <pgoncall/host/container.h>
@@ -56,6 +57,52 @@ struct target_place {
 	size_t at;                 /* the one in use */
 	int port;
 	bool known;
+};
+
+/* The reading of one source of revisions: its directories one after another. */
+struct target_read {
+	struct target *target;
+	size_t source;                   /* in revisions.sources */
+	struct host_run *run;            /* of files, settings, or Alembic; NULL: none */
+	struct strlist dirs;             /* as configured */
+	size_t next_dir;
+	bool recursive;                  /* files of folders below count, too */
+	bool asked_settings;             /* whether they do was asked */
+	bool settled;                    /* an answer came, either way, since the target was opened */
+	struct migration_revision *found; /* while it is read */
+	size_t n, cap;
+	struct migration_problems problems;
+};
+
+/* The legacy SQL files and what their table records. */
+struct target_legacy {
+	struct host_run *run;
+	bool asking;           /* the database */
+	bool have_files, have_rows;
+	bool settled;
+	struct strlist files;
+	struct target_book {
+		char *table, *column;  /* "" where there is none */
+		struct strlist values;
+	} books[DB_BOOK_COLUMNS_MAX]; /* the columns that may name files */
+	size_t n_books;
+	char *error;
+	struct legacy_list list;
+};
+
+struct target_revisions {
+	struct migration_sources sources;
+	struct target_read reads[MIGRATION_SOURCES_MAX];
+	struct transport *here;          /* this machine, for the checkout; NULL: none is read */
+	bool here_up;
+	struct host_run *log_run;        /* git log */
+	char *error;                     /* why none could be read */
+	int64_t read_at;                 /* monotonic; 0: never */
+	struct target_legacy legacy;
+	/* What the logs said last that began. */
+	char *began;                     /* the revision; NULL: nothing */
+	bool began_down;
+	bool runs;                       /* the last snapshot shows a migration's session */
 };
 
 /* A transport with what is needed to keep it up. */
@@ -112,11 +159,9 @@ struct target {
 	uint64_t connection_id;
 
 	/* The revisions. */
-	struct host_run *files_run;
-	struct migration_graph *graph;
-	char *migrations_error;
-	bool migrations_settled;
-	int64_t files_read_at;             /* monotonic; 0: never */
+	struct target_revisions revisions;
+	char *version_table;               /* as configured, or as found; NULL: not looked for yet */
+	char *version_note;                /* which other tables might be it; NULL: none */
 
 	/* The logs. */
 	struct target_source *sources;
@@ -158,10 +203,31 @@ bool target_db_is_busy(const struct target *target);
 void target_db_apply_interval(struct target *target);
 
 /* target_migrations.c */
+void target_migrations_init(struct target *target);
+void target_migrations_fini(struct target *target);
 void target_migrations_start(struct target *target);
+/* Nothing comes over the link any more; what was read stays. */
 void target_migrations_stop(struct target *target);
 /* The version rows of a new snapshot. */
 void target_migrations_mark(struct target *target);
+void target_migrations_tell(struct target *target);
+/* Reads a source anew, and goes on with it. */
+void target_read_start(struct target_read *read);
+/* What a log line says about a migration that runs. */
+void target_migrations_note(struct target *target, const struct log_match *match);
+
+/* target_checkout.c */
+void target_checkout_start(struct target *target);
+void target_checkout_stop(struct target *target);
+/* The command line that prints the directory of the checkout as a tar stream. */
+int target_checkout_files(const struct target *target, const char *directory, struct buf *out,
+	struct err *err);
+
+/* target_legacy.c */
+void target_legacy_start(struct target *target);
+void target_legacy_ask(struct target *target);
+void target_legacy_stop(struct target *target);
+void target_legacy_fini(struct target *target);
 
 /* target_logs.c */
 void target_logs_init(struct target *target);

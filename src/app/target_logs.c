@@ -53,8 +53,11 @@ static void logs_on_line(const struct log_raw *raw, void *arg)
 	log_line_init(&line, raw, (uint16_t)source->index, clock_wall());
 	log->errors += line.level == LOG_LEVEL_ERROR;
 	source->lines_pending = true;
-	if (target->events.on_log_match && log_match_line(line.text, line.len, &match))
-		target->events.on_log_match(target->events.arg, source->index, &match);
+	if (log_match_line(line.text, line.len, &match)) {
+		target_migrations_note(target, &match);
+		if (target->events.on_log_match)
+			target->events.on_log_match(target->events.arg, source->index, &match);
+	}
 	log_ring_add_take(log->ring, &line);
 }
 

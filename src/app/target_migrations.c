@@ -1,6 +1,8 @@
 /*
- * The revisions of a target: its files read as one tar stream from the app container, parsed here
- * into a graph, and the graph marked from the version rows of each snapshot.
+ * The revisions of a target: the files of each source read as tar streams, parsed here into a graph
+ * each, merged, and marked from the version rows of each snapshot. Where an identifier is computed when
+ * a file is run, Alembic in the app's container is asked. The checkout's own commands are
+ * target_checkout.c's.
  */
 #include "target_internal.h"
 
@@ -9,30 +11,168 @@
 
 #include <pgoncall/base/clock.h>
 #include <pgoncall/base/mem.h>
+#include <pgoncall/host/quote.h>
 #include <pgoncall/host/tar.h>
-#include <pgoncall/migrations/revision.h>
+#include <pgoncall/migrations/settings.h>
+#include <pgoncall/migrations/told.h>
 
 #define FILES_TIMEOUT_MS 20000
+/* Alembic imports the whole application first. */
+#define TOLD_TIMEOUT_MS 30000
 /* Room for the archive: what the tar reader takes at most, and its padding. */
 #define FILES_MAX_OUTPUT (2u * HOST_TAR_MAX_TOTAL)
 /* How often files are read again while the database has a revision that none of them knows. */
 #define FILES_AGAIN_NS (10 * CLOCK_NS_PER_S)
 
-static void migrations_set_error(struct target *target, const char *text)
+static void read_next(struct target_read *read);
+
+static struct migration_source *read_source(const struct target_read *read)
 {
-	free(target->migrations_error);
-	target->migrations_error = mem_strdup_opt(text);
+	return &read->target->revisions.sources.items[read->source];
 }
 
-static void migrations_tell(struct target *target)
+static bool read_is_busy(const struct target_read *read)
 {
-	target->migrations_settled = true;
+	return read->run || read->found;
+}
+
+static struct transport *read_transport(const struct target_read *read)
+{
+	const struct target *target = read->target;
+
+	if (!read_source(read)->image)
+		return target->revisions.here_up ? target->revisions.here : NULL;
+	return target->main.up ? target->main.transport : NULL;
+}
+
+/* --- telling --------------------------------------------------------------------------------- */
+
+bool target_migrations_settled(const struct target *target)
+{
+	const struct target_revisions *r = &target->revisions;
+	size_t i;
+
+	for (i = 0; i < r->sources.n; i++)
+		if (!r->reads[i].settled)
+			return false;
+	return r->sources.n ? r->legacy.settled : r->error != NULL;
+}
+
+/* The first image's reason stands for all. */
+static void migrations_note_error(struct target *target)
+{
+	struct target_revisions *r = &target->revisions;
+	size_t i;
+
+	if (!r->sources.n)
+		return;
+	free(r->error);
+	r->error = NULL;
+	for (i = 0; i < r->sources.n && !r->sources.merged && !r->error; i++)
+		r->error = mem_strdup_opt(r->sources.items[i].error);
+}
+
+void target_migrations_tell(struct target *target)
+{
+	migrations_note_error(target);
 	if (target->events.on_migrations)
 		target->events.on_migrations(target->events.arg);
 }
 
-/* Only files directly in the directory, as Alembic without recursive_version_locations. */
-static bool migrations_want(void *arg, const char *path)
+static void read_forget(struct target_read *read)
+{
+	size_t i;
+
+	for (i = 0; i < read->n; i++)
+		migration_revision_fini(&read->found[i]);
+	free(read->found);
+	migration_problems_fini(&read->problems);
+	read->found = NULL;
+	read->n = read->cap = 0;
+}
+
+/* A source's reading came to its end. */
+static void read_settle(
+	struct target_read *read, struct migration_graph *graph_take, const char *error)
+{
+	struct target *target = read->target;
+
+	migration_sources_set(&target->revisions.sources, read->source, graph_take, error);
+	read->settled = true;
+	target_migrations_mark(target);
+	target_migrations_tell(target);
+}
+
+static void read_fail(struct target_read *read, const struct err *why)
+{
+	read_forget(read);
+	read_settle(read, NULL, why->text);
+}
+
+/* --- what Alembic itself says ---------------------------------------------------------------- */
+
+static void read_on_told(void *arg, const struct host_output *output, const struct err *err)
+{
+	struct target_read *read = arg;
+	struct target *target = read->target;
+	struct migration_source *source = read_source(read);
+	struct migration_graph *filled = NULL;
+	struct migration_told told;
+	char *who = mem_printf("alembic in %s", source->where);
+	struct err why;
+
+	read->run = NULL;
+	if (host_output_check(output, err, "alembic history", &why) == 0) {
+		migration_told_init(
+			&told, output->out.data ? output->out.data : "", output->out.len);
+		filled = migration_told_apply(source->graph, &told, who);
+		migration_told_fini(&told);
+	} else {
+		migration_graph_mark(source->graph, NULL);
+		migration_problems_add(&source->graph->problems, "dynamic-value", false, "", 0,
+			"%s could not be asked for what is computed: %s", who, why.text);
+		migration_graph_keep_problems(source->graph);
+	}
+	free(who);
+	/* The same graph again, where nothing was told: its new problem is to be shown. */
+	if (!filled) {
+		filled = source->graph;
+		source->graph = NULL;
+		if (target->revisions.sources.merged == filled)
+			target->revisions.sources.merged = NULL;
+	}
+	read_settle(read, filled, NULL);
+}
+
+/* Returns whether Alembic was asked. */
+static bool read_ask_alembic(struct target_read *read)
+{
+	struct target *target = read->target;
+	const struct migration_source *source = read_source(read);
+	struct host_run_options options = { .timeout_ms = TOLD_TIMEOUT_MS };
+	struct host_exec exec = { .container = source->where };
+	struct buf command = BUF_INIT;
+	struct strlist argv;
+	struct err err;
+
+	if (!source->image || !source->graph || !migration_told_is_wanted(source->graph))
+		return false;
+	strlist_init(&argv);
+	strlist_add_words(&argv, config_get(target->section, CONFIG_ALEMBIC));
+	strlist_add(&argv, "history");
+	strlist_add(&argv, "--verbose");
+	exec.argv = &argv;
+	if (host_runtime_exec(&target->runtime, &exec, &command, &err) == 0)
+		read->run = host_run_start(target->loop, target->main.transport, buf_str(&command),
+			&options, read_on_told, read);
+	strlist_fini(&argv);
+	buf_fini(&command);
+	return read->run != NULL;
+}
+
+/* --- files ----------------------------------------------------------------------------------- */
+
+static bool read_want(void *arg, const char *path)
 {
 	const char *name = strrchr(path, '/');
 
@@ -40,88 +180,313 @@ static bool migrations_want(void *arg, const char *path)
 	return migration_is_revision_file(name ? name + 1 : path);
 }
 
-static struct migration_graph *migrations_parse(const struct host_tar *tar)
+/* Alembic never looks into these, also where it goes through folders. */
+static bool is_in_cache(const char *path)
 {
-	struct migration_revision *revisions = mem_calloc(tar->n, sizeof(*revisions));
-	struct migration_problems problems;
-	struct migration_graph *graph;
-	size_t i, n = 0;
-
-	migration_problems_init(&problems);
-	for (i = 0; i < tar->n; i++) {
-		if (strchr(tar->files[i].path, '/'))
-			continue;
-		if (migration_revision_parse(tar->files[i].path, tar->files[i].data, tar->files[i].len,
-			    &revisions[n], &problems) == 0)
-			n++;
-	}
-	graph = migration_graph_new(revisions, n, &problems);
-	free(revisions);
-	return graph;
+	return str_starts(path, "__pycache__/") || strstr(path, "/__pycache__/");
 }
 
-static void migrations_on_files(void *arg, const struct host_output *output, const struct err *err)
+static void read_parse(struct target_read *read, const struct host_tar_file *file)
 {
-	struct target *target = arg;
+	const char *dir = read->dirs.n > 1 ? read->dirs.items[read->next_dir] : "";
+	char *path = mem_printf("%s%s%s", dir, *dir ? "/" : "", file->path);
+
+	read->found = mem_grow(read->found, read->n, &read->cap, sizeof(*read->found));
+	if (migration_revision_parse(
+		    path, file->data, file->len, &read->found[read->n], &read->problems) == 0) {
+		if (read->target->wants & TARGET_TEXTS)
+			migration_revision_keep(&read->found[read->n], file->data, file->len);
+		read->n++;
+	}
+	free(path);
+}
+
+static void read_end(struct target_read *read)
+{
+	struct migration_graph *graph = migration_graph_new(read->found, read->n, &read->problems);
+
+	read->n = 0;
+	read_forget(read);
+	read->target->revisions.read_at = clock_monotonic();
+	migration_sources_set(&read->target->revisions.sources, read->source, graph, NULL);
+	if (read_ask_alembic(read)) {
+		/* Shown at once, settled when the answer came. */
+		target_migrations_mark(read->target);
+		target_migrations_tell(read->target);
+		return;
+	}
+	read->settled = true;
+	target_migrations_mark(read->target);
+	target_migrations_tell(read->target);
+}
+
+/* Whether folders below count stands in Alembic's own settings; both files may be absent. */
+static void read_on_settings(void *arg, const struct host_output *output, const struct err *err)
+{
+	struct target_read *read = arg;
+	struct migration_settings settings;
+
+	read->run = NULL;
+	if (err->code == ERR_OK && output->out.len) {
+		migration_settings_init(&settings, output->out.data, output->out.len);
+		read->recursive = settings.recursive;
+		migration_settings_fini(&settings);
+	}
+	read_next(read);
+}
+
+static bool read_ask_settings(struct target_read *read)
+{
+	static const char script[] = "cat alembic.ini pyproject.toml 2>/dev/null || :";
+	struct target *target = read->target;
+	const struct migration_source *source = read_source(read);
+	struct host_run_options options = { .timeout_ms = FILES_TIMEOUT_MS };
+	struct host_exec exec = { .container = source->where };
+	struct buf command = BUF_INIT;
+	struct strlist argv;
+	struct err err;
+
+	strlist_init(&argv);
+	strlist_add(&argv, "sh");
+	strlist_add(&argv, "-c");
+	strlist_add(&argv, script);
+	exec.argv = &argv;
+	read->asked_settings = true;
+	if (!source->image) {
+		buf_printf(&command, "cd ");
+		host_quote_word(&command, source->where);
+		buf_printf(&command, " && %s", script);
+		read->run = host_run_start(target->loop, read_transport(read), buf_str(&command),
+			&options, read_on_settings, read);
+	} else if (host_runtime_exec(&target->runtime, &exec, &command, &err) == 0) {
+		read->run = host_run_start(target->loop, read_transport(read), buf_str(&command),
+			&options, read_on_settings, read);
+	}
+	strlist_fini(&argv);
+	buf_fini(&command);
+	return read->run != NULL;
+}
+
+/* Whether there are files in folders below, of which it is not known yet whether they count. */
+static bool read_must_ask(const struct target_read *read, const struct host_tar *tar)
+{
+	size_t i;
+
+	for (i = 0; i < tar->n && !read->asked_settings; i++)
+		if (strchr(tar->files[i].path, '/') && !is_in_cache(tar->files[i].path))
+			return true;
+	return false;
+}
+
+static void read_on_files(void *arg, const struct host_output *output, const struct err *err)
+{
+	struct target_read *read = arg;
 	struct host_tar tar;
 	struct err why;
 	char what[256];
+	size_t i;
 
-	target->files_run = NULL;
-	target->files_read_at = clock_monotonic();
-	snprintf(what, sizeof(what), "reading %s of %s", config_get(target->section, CONFIG_MIGRATIONS),
-		config_app(target->section));
+	read->run = NULL;
+	snprintf(what, sizeof(what), "reading %s of %s", read->dirs.items[read->next_dir],
+		read_source(read)->where);
 	if (host_output_check(output, err, what, &why) < 0 ||
-		host_tar_read(output->out.data, output->out.len, what, migrations_want, NULL, &tar,
-			&why) < 0) {
-		migrations_set_error(target, why.text);
-		migrations_tell(target);
+		host_tar_read(
+			output->out.data, output->out.len, what, read_want, NULL, &tar, &why) < 0) {
+		read_fail(read, &why);
 		return;
 	}
-	migrations_set_error(target, NULL);
-	migration_graph_free(target->graph);
-	target->graph = migrations_parse(&tar);
+	if (read_must_ask(read, &tar) && read_ask_settings(read)) {
+		host_tar_fini(&tar);
+		return;
+	}
+	for (i = 0; i < tar.n; i++)
+		if (!strchr(tar.files[i].path, '/') ||
+			(read->recursive && !is_in_cache(tar.files[i].path)))
+			read_parse(read, &tar.files[i]);
 	host_tar_fini(&tar);
-	target_migrations_mark(target);
-	migrations_tell(target);
+	read->next_dir++;
+	read_next(read);
+}
+
+/* The next directory, or the end. */
+static void read_next(struct target_read *read)
+{
+	struct target *target = read->target;
+	const struct migration_source *source = read_source(read);
+	struct host_run_options options = { .max_output = FILES_MAX_OUTPUT,
+		.timeout_ms = FILES_TIMEOUT_MS };
+	struct buf command = BUF_INIT;
+	const char *dir;
+	struct err err;
+	int rc;
+
+	if (read->next_dir == read->dirs.n) {
+		read_end(read);
+		return;
+	}
+	dir = read->dirs.items[read->next_dir];
+	rc = source->image
+		     ? host_runtime_files(&target->runtime, source->where, dir, &command, &err)
+		     : target_checkout_files(target, dir, &command, &err);
+	if (rc < 0)
+		read_fail(read, &err);
+	else
+		read->run = host_run_start(target->loop, read_transport(read), buf_str(&command),
+			&options, read_on_files, read);
+	buf_fini(&command);
+}
+
+void target_read_start(struct target_read *read)
+{
+	if (read_is_busy(read) || !read_transport(read))
+		return;
+	migration_problems_init(&read->problems);
+	/* Held while it is read. */
+	read->found = mem_grow(NULL, 0, &read->cap, sizeof(*read->found));
+	read->next_dir = 0;
+	read->asked_settings = false;
+	read_next(read);
+}
+
+/* --- the sources ----------------------------------------------------------------------------- */
+
+static void add_source(struct target *target, const char *name, bool image, const char *where)
+{
+	struct target_revisions *r = &target->revisions;
+	struct target_read *read = &r->reads[r->sources.n];
+
+	if (!*where)
+		return;
+	read->target = target;
+	strlist_add_words(&read->dirs, config_get(target->section, CONFIG_MIGRATIONS));
+	read->source = migration_sources_add(&r->sources, name, image, where);
+}
+
+void target_migrations_init(struct target *target)
+{
+	const struct config_section *s = target->section;
+	bool colours = config_is_set(s, CONFIG_APP_BLUE) || config_is_set(s, CONFIG_APP_GREEN);
+
+	if (!(target->wants & TARGET_MIGRATIONS) || target->revisions.sources.n)
+		return;
+	add_source(target, "app", true, colours ? "" : config_get(s, CONFIG_APP));
+	add_source(target, "blue", true, config_get(s, CONFIG_APP_BLUE));
+	add_source(target, "green", true, config_get(s, CONFIG_APP_GREEN));
+	if (target->wants & TARGET_SIDES)
+		add_source(target, "git", false, config_get(s, CONFIG_REPOSITORY));
+	target->revisions.legacy.settled =
+		!(target->wants & TARGET_SIDES) || !config_is_set(s, CONFIG_SQL_MIGRATIONS);
+}
+
+void target_migrations_fini(struct target *target)
+{
+	struct target_revisions *r = &target->revisions;
+	size_t i;
+
+	target_checkout_stop(target);
+	for (i = 0; i < r->sources.n; i++) {
+		host_run_cancel(r->reads[i].run);
+		read_forget(&r->reads[i]);
+		strlist_fini(&r->reads[i].dirs);
+	}
+	migration_sources_fini(&r->sources);
+	target_legacy_fini(target);
+	free(r->error);
+	free(r->began);
 }
 
 void target_migrations_start(struct target *target)
 {
-	struct host_run_options options = { .max_output = FILES_MAX_OUTPUT,
-		.timeout_ms = FILES_TIMEOUT_MS };
-	struct buf command = BUF_INIT;
-	struct err err;
+	struct target_revisions *r = &target->revisions;
+	size_t i;
 
-	if (target->files_run || !target->main.up || !(target->wants & TARGET_MIGRATIONS))
+	if (!(target->wants & TARGET_MIGRATIONS))
 		return;
-	if (!*config_app(target->section)) {
-		migrations_set_error(target,
+	target_migrations_init(target);
+	if (!r->sources.n && target->main.up && !r->error) {
+		r->error = mem_strdup(
 			"no 'app' is configured: set it to the container with the revision files");
-		migrations_tell(target);
-	} else if (host_runtime_files(&target->runtime, config_app(target->section),
-			   config_get(target->section, CONFIG_MIGRATIONS), &command, &err) < 0) {
-		migrations_set_error(target, err.text);
-		migrations_tell(target);
-	} else {
-		target->files_run = host_run_start(target->loop, target->main.transport,
-			buf_str(&command), &options, migrations_on_files, target);
+		target_migrations_tell(target);
+		return;
 	}
-	buf_fini(&command);
+	for (i = 0; i < r->sources.n; i++)
+		target_read_start(&r->reads[i]);
+	target_checkout_start(target);
+	target_legacy_start(target);
 }
 
 void target_migrations_stop(struct target *target)
 {
-	host_run_cancel(target->files_run);
-	target->files_run = NULL;
+	struct target_revisions *r = &target->revisions;
+	size_t i;
+
+	for (i = 0; i < r->sources.n; i++) {
+		if (!r->sources.items[i].image)
+			continue;
+		host_run_cancel(r->reads[i].run);
+		r->reads[i].run = NULL;
+		read_forget(&r->reads[i]);
+	}
+	target_legacy_stop(target);
+}
+
+/* --- marking --------------------------------------------------------------------------------- */
+
+static bool is_applied(const struct migration_revision *revision)
+{
+	return revision &&
+	       (revision->state == MIGRATION_APPLIED || revision->state == MIGRATION_CURRENT);
+}
+
+static bool shows_migration(const struct db_snapshot *snapshot)
+{
+	size_t i;
+
+	for (i = 0; i < snapshot->n_sessions; i++)
+		if (snapshot->sessions[i].migration)
+			return true;
+	return false;
+}
+
+void target_migrations_note(struct target *target, const struct log_match *match)
+{
+	struct target_revisions *r = &target->revisions;
+
+	if (match->kind != LOG_MATCH_UPGRADE && match->kind != LOG_MATCH_DOWNGRADE)
+		return;
+	free(r->began);
+	r->began_down = match->kind == LOG_MATCH_DOWNGRADE;
+	r->began = log_capture_dup(match, r->began_down ? 0 : 1);
+}
+
+/* A log keeps old lines: one counts while a migration's session lives and its end is not seen. */
+struct target_running target_running(const struct target *target)
+{
+	const struct target_revisions *r = &target->revisions;
+	const struct migration_graph *graph = r->sources.merged;
+	const struct migration_revision *revision;
+
+	if (!graph || !r->runs)
+		return (struct target_running){ NULL, false, false };
+	revision = r->began ? migration_graph_find(graph, r->began) : NULL;
+	if (revision && is_applied(revision) == r->began_down)
+		return (struct target_running){ revision->id, r->began_down, true };
+	if (graph->pending.n)
+		return (struct target_running){ graph->revisions[graph->pending.items[0]].id, false,
+			false };
+	return (struct target_running){ NULL, false, false };
 }
 
 void target_migrations_mark(struct target *target)
 {
+	struct target_revisions *r = &target->revisions;
 	const struct strlist *rows = NULL;
-	bool changed;
+	bool changed, ran = r->runs;
 
-	if (!target->graph || !target->snapshot)
+	if (!target->snapshot)
+		return;
+	r->runs = shows_migration(target->snapshot);
+	if (!r->sources.merged)
 		return;
 	switch (target->snapshot->version_table) {
 	case DB_VERSION_TABLE_FOUND:
@@ -134,10 +499,21 @@ void target_migrations_mark(struct target *target)
 	default:
 		break;
 	}
-	changed = migration_graph_mark(target->graph, rows);
-	if (target->graph->unknown_rows.n &&
-		clock_monotonic() - target->files_read_at > FILES_AGAIN_NS)
+	changed = migration_sources_mark(&r->sources, rows);
+	if (r->sources.merged->unknown_rows.n && clock_monotonic() - r->read_at > FILES_AGAIN_NS)
 		target_migrations_start(target);
-	if (changed)
-		migrations_tell(target);
+	if (changed || ran != r->runs)
+		target_migrations_tell(target);
+}
+
+/* --- accessors ------------------------------------------------------------------------------- */
+
+const struct migration_sources *target_sources(const struct target *target)
+{
+	return &target->revisions.sources;
+}
+
+const char *target_version_note(const struct target *target)
+{
+	return target->version_note;
 }

@@ -459,6 +459,11 @@ struct migration_graph *migration_graph_new(
 	return graph;
 }
 
+void migration_graph_keep_problems(struct migration_graph *graph)
+{
+	graph->index->n_file_problems = graph->problems.n;
+}
+
 void migration_graph_free(struct migration_graph *graph)
 {
 	size_t i;

@@ -117,29 +117,96 @@ static bool has_name(const char **sorted, size_t n, const char *name)
 	return n && bsearch(&name, sorted, n, sizeof(*sorted), compare_row_names);
 }
 
+/* The number a name begins with, without leading zeros; its length, 0 where there is none. */
+static size_t leading_number(const char **name)
+{
+	size_t n = strspn(*name, "0123456789");
+
+	for (; n > 1 && **name == '0'; n--)
+		++*name;
+	return n;
+}
+
+/* Whether the row is nothing but a number, and the file's name begins with it. */
+static bool is_number_of(const char *row, const char *file)
+{
+	size_t row_len = leading_number(&row), file_len = leading_number(&file);
+
+	return row_len && !row[row_len] && row_len == file_len && memcmp(row, file, file_len) == 0;
+}
+
+static bool has_number(const char **rows, size_t n, const char *file)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (is_number_of(rows[i], file))
+			return true;
+	return false;
+}
+
+static bool is_number_of_any(const char *row, const char **files, size_t n)
+{
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		if (is_number_of(row, files[i]))
+			return true;
+	return false;
+}
+
+static void only_sql(const struct strlist *paths, struct strlist *files)
+{
+	size_t i;
+
+	strlist_init(files);
+	for (i = 0; i < paths->n; i++)
+		if (str_ends(paths->items[i], ".sql"))
+			strlist_add(files, paths->items[i]);
+}
+
+size_t legacy_count_names(const struct strlist *paths, const struct strlist *rows)
+{
+	struct strlist files;
+	const char **present, **recorded;
+	size_t i, n = 0;
+
+	only_sql(paths, &files);
+	present = sorted_names(&files);
+	recorded = sorted_names(rows);
+	for (i = 0; i < rows->n; i++)
+		n += has_name(present, files.n, recorded[i]) ||
+		     is_number_of_any(recorded[i], present, files.n);
+	free(present);
+	free(recorded);
+	strlist_fini(&files);
+	return n;
+}
+
 void legacy_list_init(
 	struct legacy_list *list, const struct strlist *paths, const struct strlist *rows)
 {
 	static const struct strlist none;
-	struct strlist files = { 0 };
+	struct strlist files;
 	const char **recorded, **present, *name;
 	size_t i, cap = 0;
 
 	memset(list, 0, sizeof(*list));
 	rows = rows ? rows : &none;
-	for (i = 0; i < paths->n; i++)
-		if (str_ends(paths->items[i], ".sql"))
-			strlist_add(&files, paths->items[i]);
+	only_sql(paths, &files);
 	recorded = sorted_names(rows);
 	present = sorted_names(&files);
 	for (i = 0; i < files.n; i++) {
 		name = base_name(files.items[i]);
 		add_file(list, &cap, name, files.items[i],
-			has_name(recorded, rows->n, name) ? LEGACY_APPLIED : LEGACY_PENDING);
+			has_name(recorded, rows->n, name) || has_number(recorded, rows->n, name)
+				? LEGACY_APPLIED
+				: LEGACY_PENDING);
 	}
 	for (i = 0; i < rows->n; i++) {
 		name = recorded[i];
 		if (!has_name(present, files.n, name) &&
+			!is_number_of_any(name, present, files.n) &&
 			(i == 0 || compare_stems(name, recorded[i - 1]) != 0))
 			add_file(list, &cap, name, "", LEGACY_MISSING);
 	}

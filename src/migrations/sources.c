@@ -237,6 +237,7 @@ void migration_sources_fini(struct migration_sources *sources)
 		free(sources->items[i].error);
 	}
 	forget_log(sources);
+	free(sources->log_error);
 	memset(sources, 0, sizeof(*sources));
 }
 
@@ -403,26 +404,21 @@ bool migration_sources_colours_differ(
 }
 
 void migration_sources_rollback(const struct migration_sources *sources,
-	const struct migration_revision *revision, struct buf *out)
+	const struct migration_revision *revision, bool why, struct buf *out)
 {
-	unsigned images = bits_read(sources, true), has = revision->sources & images;
+	unsigned images = bits_read(sources, true), has = revision->sources & images, lacking;
 
 	if (!images)
 		return;
-	if (!has) {
-		buf_add_str(out, "no image can roll it back: ");
-		add_names(sources, images, out);
-		buf_add_str(
-			out, images & (images - 1) ? " have no file of it" : " has no file of it");
-	} else if (has == images) {
-		add_names(sources, has, out);
-		buf_add_str(out, " can roll it back");
-	} else {
-		buf_add_str(out, "only ");
-		add_names(sources, has, out);
-		buf_add_str(out, " can roll it back: ");
-		add_names(sources, images & ~has, out);
-		buf_add_str(out, " has no file of it");
+	buf_add_str(out, !has ? "no image" : has != images ? "only " : "");
+	add_names(sources, has, out);
+	buf_add_str(out, " can roll it back");
+	if (why && has != images) {
+		lacking = images & ~has;
+		buf_add_str(out, ": ");
+		add_names(sources, lacking, out);
+		buf_add_str(out,
+			lacking & (lacking - 1) ? " have no file of it" : " has no file of it");
 	}
 	if (has && !revision->downgrade.present)
 		buf_add_str(out, ", but it has no downgrade()");

@@ -20,6 +20,8 @@
 #include <pgoncall/logs/ring.h>
 #include <pgoncall/loop/loop.h>
 #include <pgoncall/migrations/graph.h>
+#include <pgoncall/migrations/legacy.h>
+#include <pgoncall/migrations/sources.h>
 
 struct target;
 struct transport;
@@ -30,6 +32,8 @@ enum target_want {
 	TARGET_ACTING = 1 << 1,
 	TARGET_MIGRATIONS = 1 << 2,
 	TARGET_LOGS = 1 << 3,
+	TARGET_TEXTS = 1 << 4, /* with the revisions: the files themselves are kept */
+	TARGET_SIDES = 1 << 5, /* with the revisions: the checkout with its log, legacy SQL */
 };
 
 /* The lines of the connection checklist, in order. */
@@ -131,8 +135,23 @@ const char *target_step_name(enum target_step step);
 const struct config_section *target_section(const struct target *target);
 /* NULL before the first. Borrowed until the next on_snapshot returns. */
 const struct db_snapshot *target_snapshot(const struct target *target);
-/* NULL before it was read. */
+/* Of all sources; NULL before one was read. */
 const struct migration_graph *target_graph(const struct target *target);
+const struct migration_sources *target_sources(const struct target *target);
+/* The legacy SQL files; NULL where none are configured or known yet. */
+const struct legacy_list *target_legacy(const struct target *target);
+/* Why they are not known; or NULL. */
+const char *target_legacy_error(const struct target *target);
+
+/* The revision that runs now. */
+struct target_running {
+	const char *id; /* NULL: none */
+	bool down;      /* it is taken back */
+	bool sure;      /* a log says so; else it is the one that comes next, and a migration runs */
+};
+struct target_running target_running(const struct target *target);
+/* Which other tables could be the version table; NULL where that is clear. */
+const char *target_version_note(const struct target *target);
 /* Why the revision files could not be read, or NULL. */
 const char *target_migrations_error(const struct target *target);
 /* Whether reading them came to an end, either way. */

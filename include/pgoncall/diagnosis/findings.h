@@ -10,6 +10,8 @@
 
 #include <pgoncall/db/snapshot.h>
 #include <pgoncall/migrations/graph.h>
+#include <pgoncall/migrations/legacy.h>
+#include <pgoncall/migrations/sources.h>
 
 enum finding_severity { FINDING_INFO, FINDING_WARNING, FINDING_CRITICAL };
 
@@ -31,6 +33,8 @@ struct findings {
 struct finding_input {
 	const struct db_snapshot *snapshot;
 	const struct migration_graph *graph; /* its row findings want migration_graph_mark called */
+	const struct migration_sources *sources; /* what `graph` was made from; may be NULL */
+	const struct legacy_list *legacy;
 	const char *migrations_error; /* why the revision directory could not be read, or NULL */
 	/* The database alone does not show that a migration's client is dead: its backend looks the
 	 * same. Who can count the alembic processes where migrations run says so here; none beside a

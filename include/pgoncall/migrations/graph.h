@@ -49,6 +49,9 @@ void migration_graph_free(struct migration_graph *graph);
  */
 bool migration_graph_mark(struct migration_graph *graph, const struct strlist *version_rows);
 
+/* What stands in `problems` now is about the files: marking leaves it. */
+void migration_graph_keep_problems(struct migration_graph *graph);
+
 /* The revision with exactly this id, or NULL. */
 const struct migration_revision *migration_graph_find(
 	const struct migration_graph *graph, const char *id);

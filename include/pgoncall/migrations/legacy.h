@@ -31,12 +31,14 @@ struct legacy_list {
 
 /*
  * `paths`: what is in the directory (other than *.sql is passed over). `rows`: what the table
- * records, with or without ".sql", with or without a directory; NULL where there is no table, then
- * every file is pending.
+ * records, with or without ".sql", with or without a directory, or only the number a file's name
+ * begins with; NULL where there is no table, then every file is pending.
  */
 void legacy_list_init(
 	struct legacy_list *list, const struct strlist *paths, const struct strlist *rows);
 void legacy_list_fini(struct legacy_list *list);
+/* How many of the rows name one of the files: which of a table's columns holds the names. */
+size_t legacy_count_names(const struct strlist *paths, const struct strlist *rows);
 /* "applied", "pending", "missing". */
 const char *legacy_state_name(enum legacy_state state);
 

@@ -36,6 +36,7 @@ struct migration_sources {
 	struct migration_graph *merged;
 	struct migration_commit *commits; /* by file, each once */
 	size_t n_commits, cap_commits;
+	char *log_error; /* why the commits are not known, owned; NULL: they are, or none are asked for */
 };
 
 /* Start with a zeroed struct. */
@@ -63,9 +64,10 @@ void migration_sources_skew(const struct migration_sources *sources,
 /* Whether an image that was read lacks it, or has another file of it, while another image has it. */
 bool migration_sources_colours_differ(
 	const struct migration_sources *sources, const struct migration_revision *revision);
-/* Appends a sentence on which image can roll the revision back: "blue and green can roll it back". */
+/* Appends which image can roll the revision back: "blue and green can roll it back", "only green can
+ * roll it back"; why: ": blue has no file of it" as well. */
 void migration_sources_rollback(const struct migration_sources *sources,
-	const struct migration_revision *revision, struct buf *out);
+	const struct migration_revision *revision, bool why, struct buf *out);
 /* Appends the ids of applied revisions an image has no file of, newest first; returns how many. */
 size_t migration_sources_ahead(
 	const struct migration_sources *sources, size_t image, struct buf *out);

@@ -68,12 +68,41 @@ static void legacy_orders_numbers_by_value(void **state)
 		"4 pending, 1 missing");
 }
 
+static void legacy_knows_files_by_their_number(void **state)
+{
+	(void)state;
+	expect("001_a.sql 2_b.sql 10_c.sql x.sql", "1 0002 7",
+		"applied 001_a.sql 001_a.sql\n"
+		"applied 2_b.sql 2_b.sql\n"
+		"missing 7 \n"
+		"pending 10_c.sql 10_c.sql\n"
+		"pending x.sql x.sql\n"
+		"2 pending, 1 missing");
+}
+
+static void legacy_counts_names(void **state)
+{
+	struct strlist files, rows;
+
+	(void)state;
+	strlist_init(&files);
+	strlist_init(&rows);
+	strlist_add_words(&files, "m/001_a.sql m/002_b.sql README");
+	strlist_add_words(&rows, "001_a 2 deploy");
+	assert_int_equal(legacy_count_names(&files, &rows), 2);
+	strlist_fini(&files);
+	assert_int_equal(legacy_count_names(&files, &rows), 0);
+	strlist_fini(&rows);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(legacy_compares_files_and_rows),
 		cmocka_unit_test(legacy_without_a_table_is_all_pending),
 		cmocka_unit_test(legacy_orders_numbers_by_value),
+		cmocka_unit_test(legacy_knows_files_by_their_number),
+		cmocka_unit_test(legacy_counts_names),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -46,6 +46,12 @@ static void expect_said(const struct migration_sources *s, const char *id,
 	buf_fini(&got);
 }
 
+static void rollback(
+	const struct migration_sources *s, const struct migration_revision *r, struct buf *out)
+{
+	migration_sources_rollback(s, r, true, out);
+}
+
 static void sources_tell_what_one_colour_lacks(void **state)
 {
 	struct migration_sources s = { 0 };
@@ -57,9 +63,9 @@ static void sources_tell_what_one_colour_lacks(void **state)
 	assert_int_equal(s.merged->n, 3);
 	expect_said(&s, "c", migration_sources_skew, "green only");
 	expect_said(&s, "a", migration_sources_skew, "");
-	expect_said(&s, "b", migration_sources_rollback,
-		"blue and green can roll it back, but it has no downgrade()");
-	expect_said(&s, "c", migration_sources_rollback,
+	expect_said(
+		&s, "b", rollback, "blue and green can roll it back, but it has no downgrade()");
+	expect_said(&s, "c", rollback,
 		"only green can roll it back: blue has no file of it, but it has no downgrade()");
 	assert_true(migration_sources_colours_differ(&s, migration_graph_find(s.merged, "c")));
 	assert_false(migration_sources_colours_differ(&s, migration_graph_find(s.merged, "a")));
@@ -103,8 +109,7 @@ static void sources_keep_a_checkout_apart(void **state)
 	assert_string_equal(migration_state_name(MIGRATION_UNDEPLOYED), "unknown");
 	expect_said(&s, "c", migration_sources_skew, "git only");
 	expect_said(&s, "b", migration_sources_skew, "app only");
-	expect_said(&s, "c", migration_sources_rollback,
-		"no image can roll it back: app has no file of it");
+	expect_said(&s, "c", rollback, "no image can roll it back: app has no file of it");
 	migration_sources_set_log(&s, log, sizeof(log) - 1);
 	assert_string_equal(migration_graph_find(s.merged, "c")->commit,
 		"3f2a1b9, 2025-11-27, Ann: Add c: and more");
