@@ -73,6 +73,8 @@ struct app {
 	int64_t refresh_ns;
 	char *to_write;               /* text of a pane that waits for a file name */
 
+	struct app_preview *preview;  /* SQL of a revision, asked of Alembic; NULL: none */
+
 	/* Acting. */
 	struct gate *gate;
 	struct gate_arm arm;          /* by clock_boottime */
@@ -125,6 +127,12 @@ void app_disarm(struct app *app, const char *text);
 void app_arm_tick(struct app *app);
 bool app_is_armed(const struct app *app);
 void app_note(struct app *app, const char *text);
+
+/* console_preview.c: the SQL a revision would run, by Alembic's offline mode. */
+void app_preview(struct app *app, const char *id, bool down);
+/* Ends what is being printed; it stays on its page, and says so. Returns whether there was any. */
+bool app_preview_interrupt(struct app *app);
+void app_preview_fini(struct app *app);
 
 /* console_runbooks.c */
 /* Opens a runbook to read; "" offers the list. */

@@ -143,11 +143,18 @@ static void on_suspend(struct app *app, const struct console_intent *intent)
 static void on_interrupt(struct app *app, const struct console_intent *intent)
 {
 	(void)intent;
+	if (app_preview_interrupt(app))
+		return;
 	if (app->act.running)
 		app_message(app, CONSOLE_INFO, "%s: sent already; the result is being looked at",
 			app->act.subject);
 	else
 		app_message(app, CONSOLE_INFO, "nothing is running; q quits");
+}
+
+static void on_sql(struct app *app, const struct console_intent *intent)
+{
+	app_preview(app, intent->text, intent->kind == INTENT_SQL_DOWNGRADE);
 }
 
 static void on_cancel_query(struct app *app, const struct console_intent *intent)
@@ -283,6 +290,8 @@ static void (*const intents[])(struct app *app, const struct console_intent *int
 	[INTENT_TARGET] = on_target,
 	[INTENT_RUNBOOKS] = on_runbook,
 	[INTENT_OPEN_RUNBOOK] = on_runbook,
+	[INTENT_SQL_UPGRADE] = on_sql,
+	[INTENT_SQL_DOWNGRADE] = on_sql,
 	[INTENT_LOG_NEXT] = on_log_next,
 	[INTENT_LOG_PREVIOUS] = on_log_next,
 };

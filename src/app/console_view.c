@@ -11,6 +11,7 @@
 #include <pgoncall/app/keys.h>
 #include <pgoncall/base/clock.h>
 #include <pgoncall/base/mem.h>
+#include <pgoncall/ui/pane_revisions.h>
 
 enum confirm_environment app_confirm_environment(const struct app *app)
 {
@@ -144,7 +145,9 @@ static void view_tell_first(struct app *app)
 	app->told_first = true;
 	if (view_tell_pending(app))
 		return;
-	if (str_starts(detail, "system's ssh:"))
+	if (target_version_note(app->target))
+		app_message(app, CONSOLE_WARNING, "%s", target_version_note(app->target));
+	else if (str_starts(detail, "system's ssh:"))
 		app_message(app, CONSOLE_INFO, "%s (first picture after %.2f s)", detail, seconds);
 	else
 		app_message(app, CONSOLE_INFO, "first picture after %.2f s", seconds);
@@ -203,14 +206,30 @@ static void view_on_snapshot(void *arg, const struct db_snapshot *snapshot)
 	app_show_facts(app);
 }
 
+static void view_show_revisions(struct app *app)
+{
+	struct target_running running = target_running(app->target);
+	struct revisions_view view = {
+		.graph = target_graph(app->target),
+		.sources = target_sources(app->target),
+		.legacy = target_legacy(app->target),
+		.legacy_error = target_legacy_error(app->target),
+		.error = target_migrations_error(app->target),
+		.running = running.id,
+		.running_down = running.down,
+		.running_sure = running.sure,
+	};
+
+	console_set_revisions(app->console, &view);
+}
+
 static void view_on_migrations(void *arg)
 {
 	struct app *app = arg;
 
 	if (!app->target)
 		return;
-	console_set_graph(
-		app->console, target_graph(app->target), target_migrations_error(app->target));
+	view_show_revisions(app);
 	view_compute_findings(app);
 	app_dirty(app);
 }
@@ -337,6 +356,7 @@ void app_close_target(struct app *app)
 		app_disarm(app, "the target was left");
 	/* Acts under way get their last word from target_close; nothing else is shown any more. */
 	app->target = NULL;
+	app_preview_fini(app);
 	target_close(target);
 	app_act_fini(app);
 	console_free(app->console);

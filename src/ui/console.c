@@ -185,6 +185,18 @@ void console_set_graph(
 	console_refresh_page(console, console->panes[PANE_REVISIONS]);
 }
 
+void console_set_revisions(struct console *console, const struct revisions_view *view)
+{
+	pane_revisions_show(console->panes[PANE_REVISIONS], view);
+	console_refresh_page(console, console->panes[PANE_REVISIONS]);
+}
+
+void console_set_preview(struct console *console, const struct revisions_preview *preview)
+{
+	pane_revisions_set_preview(console->panes[PANE_REVISIONS], preview);
+	console_refresh_page(console, console->panes[PANE_REVISIONS]);
+}
+
 void console_set_findings(struct console *console, const struct findings *findings)
 {
 	console->findings = findings;
@@ -286,6 +298,7 @@ void console_open_page_take(
 	console->page.title = format_one_line(title);
 	console->page.lines = *lines;
 	lines_init(lines);
+	console->page.hint = of ? of->ops->page_hint : NULL;
 	console->page_of = of;
 	console->page_open = true;
 }

@@ -13,6 +13,7 @@
 #include <pgoncall/base/utf8.h>
 #include <pgoncall/ui/format.h>
 #include <pgoncall/ui/pane_activity.h>
+#include <pgoncall/ui/pane_revisions.h>
 #include <pgoncall/ui/theme.h>
 
 static const struct console_intent intent_none = { .kind = INTENT_NONE };
@@ -376,6 +377,23 @@ static struct console_intent console_write(struct console *console)
 	return (struct console_intent){ .kind = INTENT_WRITE, .text = buf_str(&console->text) };
 }
 
+/* The SQL goes onto the page about the revision, which is opened where it is not yet. */
+static struct console_intent console_sql(struct console *console, enum key_command command)
+{
+	const struct migration_revision *revision =
+		pane_revisions_selected(console->panes[PANE_REVISIONS]);
+
+	if (!revision) {
+		console_say(console, CONSOLE_INFO, "No file is known for this row.");
+		return intent_none;
+	}
+	if (!console->page_open)
+		console_details(console);
+	return console_intent_text(console,
+		command == CMD_SQL_UPGRADE ? INTENT_SQL_UPGRADE : INTENT_SQL_DOWNGRADE,
+		revision->id);
+}
+
 static struct console_intent console_runbooks(struct console *console, enum key_command command)
 {
 	const struct finding *finding = console_finding(console);
@@ -463,6 +481,9 @@ static struct console_intent console_command(struct console *console, enum key_c
 	case CMD_RUNBOOKS:
 	case CMD_OPEN_RUNBOOK:
 		return console_runbooks(console, command);
+	case CMD_SQL_UPGRADE:
+	case CMD_SQL_DOWNGRADE:
+		return console_sql(console, command);
 	default:
 		break;
 	}
@@ -477,10 +498,26 @@ static struct console_intent console_command(struct console *console, enum key_c
 	return intent_none;
 }
 
+/* SQL that is being printed for the page ends with it. */
+static struct console_intent console_leave_page(struct console *console, enum key_command command)
+{
+	bool running = console->page_of == console->panes[PANE_REVISIONS] &&
+		pane_revisions_is_previewing(console->page_of);
+
+	if (!running || command != CMD_INTERRUPT)
+		console_close_page(console);
+	return running ? (struct console_intent){ .kind = INTENT_INTERRUPT } : intent_none;
+}
+
 static struct console_intent console_key_page(struct console *console, uint32_t key)
 {
 	enum key_command command = keys_find(&console->keys, KEYS_GLOBAL, key);
 	struct pane *of = console->page_of;
+	enum key_command own =
+		of ? keys_find(&console->keys, of->ops->context, key) : CMD_NONE;
+
+	if (own == CMD_SQL_UPGRADE || own == CMD_SQL_DOWNGRADE)
+		return console_sql(console, own);
 
 	if (console_plain_intents[command] == INTENT_REDRAW ||
 		console_plain_intents[command] == INTENT_SUSPEND)
@@ -492,7 +529,7 @@ static struct console_intent console_key_page(struct console *console, uint32_t 
 	if (!page_move(&console->page, command) &&
 		(command == CMD_BACK || command == CMD_QUIT || command == CMD_HELP ||
 			command == CMD_INTERRUPT || key == KEY_CODE_ENTER))
-		console_close_page(console);
+		return console_leave_page(console, command);
 	return intent_none;
 }
 

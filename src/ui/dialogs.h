@@ -30,6 +30,7 @@ struct page {
 	size_t top, rows; /* of the wrapped lines; rows: how many there were when last drawn */
 	size_t shown;
 	bool gone; /* what it is about is not there any more */
+	const char *hint; /* further keys, " u d: SQL "; static; NULL: none */
 };
 
 void page_init(struct page *page);

@@ -20,8 +20,10 @@ void lines_fini(struct lines *lines)
 {
 	size_t i;
 
-	for (i = 0; i < lines->n; i++)
+	for (i = 0; i < lines->n; i++) {
 		free(lines->items[i].text);
+		free(lines->items[i].styles);
+	}
 	free(lines->items);
 	lines_init(lines);
 }
@@ -29,7 +31,7 @@ void lines_fini(struct lines *lines)
 static void lines_add_take(struct lines *lines, unsigned style, int hang, bool label, char *text)
 {
 	lines->items = mem_grow(lines->items, lines->n, &lines->cap, sizeof(*lines->items));
-	lines->items[lines->n++] = (struct text_line){ text, style, hang, label };
+	lines->items[lines->n++] = (struct text_line){ text, style, hang, label, NULL };
 }
 
 void lines_add_blank(struct lines *lines)
@@ -88,6 +90,41 @@ void lines_add_fact(
 	free(clean);
 }
 
+void lines_begin(struct lines *lines, unsigned style, int hang)
+{
+	lines_add_take(lines, style, hang, false, mem_strdup(""));
+	lines->items[lines->n - 1].styles = mem_calloc(1, 1);
+}
+
+void lines_add_run(struct lines *lines, unsigned style, const char *text, size_t len)
+{
+	struct text_line *line = &lines->items[lines->n - 1];
+	size_t old = strlen(line->text), added;
+	struct buf clean = BUF_INIT;
+
+	utf8_sanitise(&clean, text, len, UTF8_ONE_LINE);
+	added = clean.len;
+	line->text = mem_realloc(line->text, old + added + 1, 1);
+	memcpy(line->text + old, buf_str(&clean), added + 1);
+	line->styles = mem_realloc(line->styles, old + added + 1, 1);
+	memset(line->styles + old, (int)style, added);
+	buf_fini(&clean);
+}
+
+/* The styles of a row: `hang` bytes of the line's own, then those of `len` bytes from `from` on. */
+static void lines_copy_styles(
+	struct lines *dst, const struct text_line *line, int hang, size_t from, size_t len)
+{
+	unsigned char *styles;
+
+	if (!line->styles)
+		return;
+	styles = mem_calloc((size_t)hang + len + 1, 1);
+	memset(styles, (int)line->style, (size_t)hang);
+	memcpy(styles + hang, line->styles + from, len);
+	dst->items[dst->n - 1].styles = styles;
+}
+
 /* Bytes of the next row of at most width columns: up to and with the last space that fits, else as
  * much of the word as fits. At least one character, so that it ends. */
 static size_t lines_row(const char *text, int width)
@@ -135,11 +172,29 @@ void lines_wrap(const struct lines *src, int width, struct lines *dst)
 		if (rest[len] && lines_is_blank(rest, len))
 			len = lines_row(rest + len, width - (int)len) + len;
 		lines_add_take(dst, line->style, line->hang, line->label, mem_strndup(rest, len));
+		lines_copy_styles(dst, line, 0, 0, len);
 		while (*(rest += len)) {
 			len = lines_row(rest, width - hang);
 			lines_add_take(dst, line->style, hang, false,
 				mem_printf("%*s%.*s", hang, "", (int)len, rest));
+			lines_copy_styles(dst, line, hang, (size_t)(rest - line->text), len);
 		}
+	}
+}
+
+/* Run by run. */
+static void lines_put_styled(
+	const struct text_line *line, struct cells *cells, struct cells_rect rect, int row)
+{
+	size_t at = 0, end, len = strlen(line->text);
+	int col = 0;
+
+	while (at < len) {
+		for (end = at + 1; end < len && line->styles[end] == line->styles[at]; end++)
+			;
+		col = cells_put_n(
+			cells, rect, row, col, line->styles[at], line->text + at, end - at);
+		at = end;
 	}
 }
 
@@ -152,7 +207,10 @@ void lines_draw(const struct lines *lines, struct cells *cells, struct cells_rec
 
 	for (row = 0, i = top; row < rect.rows && i < lines->n; row++, i++) {
 		line = &lines->items[i];
-		cells_put(cells, rect, row, 0, line->style, line->text);
+		if (line->styles)
+			lines_put_styled(line, cells, rect, row);
+		else
+			cells_put(cells, rect, row, 0, line->style, line->text);
 		if (!line->label)
 			continue;
 		label = rect;

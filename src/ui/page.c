@@ -104,6 +104,7 @@ void page_draw(struct page *page, struct cells *cells, struct cells_rect rect)
 	int cols = rect.cols - 8 < PAGE_COLS_MAX ? rect.cols - 8 : PAGE_COLS_MAX;
 	struct cells_rect inside;
 	struct lines rows;
+	const char *more = page->hint ? page->hint : "";
 	const char *gone = page->gone ? " Gone; last seen so. " : "";
 	char hint[96];
 
@@ -116,10 +117,10 @@ void page_draw(struct page *page, struct cells *cells, struct cells_rect rect)
 		(int)rows.n > rect.rows - 2 ? (size_t)(rect.rows > 2 ? rect.rows - 2 : 0) : rows.n;
 	page_scroll_to(page, page->top);
 	if (page->rows > page->shown)
-		snprintf(hint, sizeof(hint), "%s Esc: back  %zu to %zu of %zu rows, j k ", gone,
-			page->top + 1, page->top + page->shown, page->rows);
+		snprintf(hint, sizeof(hint), "%s Esc: back %s %zu to %zu of %zu rows, j k ", gone,
+			more, page->top + 1, page->top + page->shown, page->rows);
 	else
-		snprintf(hint, sizeof(hint), "%s Esc: back ", gone);
+		snprintf(hint, sizeof(hint), "%s Esc: back %s", gone, more);
 	inside = dialog_draw_box(
 		cells, rect, (int)page->shown, cols, page->title ? page->title : "", hint);
 	lines_draw(&rows, cells, inside, page->top);

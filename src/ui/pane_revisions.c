@@ -1,13 +1,15 @@
 /*
  * The pane of revisions: lanes, ids, messages, and one word for each state. Version rows that no
- * file knows stand on top, where they cannot be overlooked.
+ * file knows stand on top, where they cannot be overlooked; legacy SQL files below. The page about one
+ * revision is in revisions_page.c.
  */
-#include <pgoncall/ui/pane_revisions.h>
+#include "revisions_impl.h"
 
 #include <stdlib.h>
 #include <string.h>
 
 #include <pgoncall/base/mem.h>
+#include <pgoncall/base/str.h>
 #include <pgoncall/base/utf8.h>
 #include <pgoncall/migrations/history.h>
 #include <pgoncall/ui/format.h>
@@ -15,25 +17,6 @@
 
 #define LANES_COLS_MAX 16
 #define MESSAGE_COLS   12 /* fewer columns than this are not worth a message */
-#define FACT_COLS      13
-
-/* A revision of the graph, or (unknown) a version row that no file knows. */
-struct revision_row {
-	bool unknown;
-	size_t index;
-};
-
-struct pane_revisions {
-	struct pane pane;
-	const struct migration_graph *graph; /* borrowed */
-	struct migration_lanes *lanes;
-	char *error;               /* NULL: none */
-	struct revision_row *rows; /* those that pass the filter */
-	size_t n;
-	size_t id_cols;
-	bool no_lanes;
-	char *selected, *detailed; /* ids */
-};
 
 static struct pane_revisions *revisions_of(const struct pane *pane)
 {
@@ -47,14 +30,27 @@ static bool revisions_is_next(const struct migration_graph *graph, size_t i)
 	return graph->pending.n && graph->pending.items[0] == i;
 }
 
-static const char *revisions_state_word(const struct migration_graph *graph, size_t i)
+static bool revisions_is_running(const struct pane_revisions *self, size_t i)
 {
+	return self->view.running &&
+	       strcmp(self->view.running, self->view.graph->revisions[i].id) == 0;
+}
+
+static const char *revisions_state_word(const struct pane_revisions *self, size_t i)
+{
+	const struct migration_graph *graph = self->view.graph;
+
+	if (revisions_is_running(self, i))
+		return self->view.running_down   ? "RUNNING DOWN"
+		       : self->view.running_sure ? "RUNNING"
+						 : "running?";
 	switch (graph->revisions[i].state) {
 	case MIGRATION_CURRENT:
 		return "CURRENT";
 	case MIGRATION_PENDING:
 		return revisions_is_next(graph, i) ? "next" : "pending";
 	case MIGRATION_APPLIED:
+	case MIGRATION_UNDEPLOYED:
 		return "";
 	default:
 		return graph->marked ? "unknown" : "";
@@ -62,15 +58,18 @@ static const char *revisions_state_word(const struct migration_graph *graph, siz
 }
 
 /* "merge head CURRENT"; a single head above all is only said where it says something. */
-static void revisions_mark(const struct migration_graph *graph, size_t i, struct buf *out)
+void revisions_mark(const struct pane_revisions *self, size_t i, struct buf *out)
 {
+	const struct migration_graph *graph = self->view.graph;
 	const struct migration_revision *revision = &graph->revisions[i];
-	const char *state = revisions_state_word(graph, i);
+	const char *state = revisions_state_word(self, i);
 
 	if (revision->in_cycle)
 		buf_add_str(out, "cycle ");
 	if (revision->is_merge)
 		buf_add_str(out, "merge ");
+	if (revision->is_head && !revision->is_real_head)
+		buf_add_str(out, "effective ");
 	if (revision->is_head && (graph->heads.n > 1 || revision->state == MIGRATION_CURRENT))
 		buf_add_str(out, "head ");
 	buf_add_str(out, state);
@@ -78,8 +77,18 @@ static void revisions_mark(const struct migration_graph *graph, size_t i, struct
 		out->data[--out->len] = '\0';
 }
 
-static unsigned revisions_style(const struct migration_graph *graph, size_t i)
+void revisions_skew(const struct pane_revisions *self, size_t i, struct buf *out)
 {
+	if (self->view.sources && self->view.sources->merged == self->view.graph)
+		migration_sources_skew(self->view.sources, &self->view.graph->revisions[i], out);
+}
+
+unsigned revisions_style(const struct pane_revisions *self, size_t i)
+{
+	const struct migration_graph *graph = self->view.graph;
+
+	if (revisions_is_running(self, i))
+		return THEME_MIGRATION;
 	switch (graph->revisions[i].state) {
 	case MIGRATION_CURRENT:
 		return THEME_CURRENT;
@@ -87,6 +96,8 @@ static unsigned revisions_style(const struct migration_graph *graph, size_t i)
 		return revisions_is_next(graph, i) ? THEME_NEXT : THEME_PENDING;
 	case MIGRATION_APPLIED:
 		return THEME_APPLIED;
+	case MIGRATION_UNDEPLOYED:
+		return THEME_DIM;
 	default:
 		return graph->marked ? THEME_UNKNOWN : THEME_APPLIED;
 	}
@@ -94,50 +105,112 @@ static unsigned revisions_style(const struct migration_graph *graph, size_t i)
 
 /* --- rows ------------------------------------------------------------------------------------ */
 
-static const char *revisions_id(const struct pane_revisions *self, size_t row)
+char *revisions_key(const struct pane_revisions *self, const struct revision_row *row)
 {
-	const struct revision_row *r = &self->rows[row];
-
-	return r->unknown ? self->graph->unknown_rows.items[r->index]
-			  : self->graph->revisions[r->index].id;
+	switch (row->kind) {
+	case ROW_UNKNOWN:
+		return mem_strdup(self->view.graph->unknown_rows.items[row->index]);
+	case ROW_LEGACY:
+		return mem_printf("legacy %s", self->view.legacy->items[row->index].name);
+	case ROW_LEGACY_HEADING:
+		return mem_strdup("legacy ");
+	default:
+		return mem_strdup(self->view.graph->revisions[row->index].id);
+	}
 }
 
+static void revisions_add_clean(struct buf *out, const char *text)
+{
+	utf8_sanitise(out, text, strlen(text), UTF8_ONE_LINE);
+}
+
+static void revisions_legacy_text(
+	const struct pane_revisions *self, const struct revision_row *row, struct buf *out)
+{
+	const struct legacy_list *legacy = self->view.legacy;
+
+	if (row->kind == ROW_LEGACY) {
+		revisions_add_clean(out, legacy->items[row->index].name);
+		buf_printf(
+			out, " legacy SQL %s", legacy_state_name(legacy->items[row->index].state));
+		return;
+	}
+	buf_add_str(out, "legacy SQL");
+	if (!legacy)
+		buf_add_str(out, ": not known");
+	else
+		buf_printf(out, ": %zu applied", legacy->n - legacy->n_pending - legacy->n_missing);
+	if (legacy && legacy->n_pending)
+		buf_printf(out, ", %zu pending", legacy->n_pending);
+	if (legacy && legacy->n_missing)
+		buf_printf(out, ", %zu missing", legacy->n_missing);
+}
+
+/* All that a search or a filter may ask for: "pending" and "label:billing", too. */
 static void revisions_row_text(
 	const struct pane_revisions *self, const struct revision_row *row, struct buf *out)
 {
-	const struct migration_graph *graph = self->graph;
-	struct buf mark = BUF_INIT;
+	const struct migration_graph *graph = self->view.graph;
+	const struct migration_revision *r;
+	struct buf words = BUF_INIT;
+	size_t i;
 
-	if (row->unknown) {
-		utf8_sanitise(out, graph->unknown_rows.items[row->index],
-			strlen(graph->unknown_rows.items[row->index]), UTF8_ONE_LINE);
+	if (row->kind == ROW_UNKNOWN) {
+		revisions_add_clean(out, graph->unknown_rows.items[row->index]);
 		buf_add_str(out, " in the database, in no file");
 		return;
 	}
-	revisions_mark(graph, row->index, &mark);
-	utf8_sanitise(out, graph->revisions[row->index].id, strlen(graph->revisions[row->index].id),
-		UTF8_ONE_LINE);
+	if (row->kind != ROW_REVISION) {
+		revisions_legacy_text(self, row, out);
+		return;
+	}
+	r = &graph->revisions[row->index];
+	revisions_add_clean(out, r->id);
 	buf_add_char(out, ' ');
-	utf8_sanitise(out, graph->revisions[row->index].message,
-		strlen(graph->revisions[row->index].message), UTF8_ONE_LINE);
-	if (mark.len)
-		buf_printf(out, " %s", buf_str(&mark));
-	buf_fini(&mark);
+	revisions_add_clean(out, r->message);
+	revisions_skew(self, row->index, &words);
+	buf_printf(out, "%s%s", words.len ? " " : "", buf_str(&words));
+	buf_clear(&words);
+	revisions_mark(self, row->index, &words);
+	buf_printf(out, "%s%s", words.len ? " " : "", buf_str(&words));
+	if (r->state == MIGRATION_PENDING && !strstr(buf_str(&words), "pending"))
+		buf_add_str(out, " pending");
+	for (i = 0; i < r->branches.n; i++) {
+		buf_add_str(out, " label:");
+		revisions_add_clean(out, r->branches.items[i]);
+	}
+	if (*r->created) {
+		buf_add_char(out, ' ');
+		revisions_add_clean(out, r->created);
+	}
+	buf_fini(&words);
 }
 
-static void revisions_add_row(struct pane_revisions *self, struct revision_row row)
+static size_t revisions_id_cols(const struct pane_revisions *self, const struct revision_row *row)
 {
+	return row->kind == ROW_REVISION ? utf8_columns(self->view.graph->revisions[row->index].id)
+					 : 0;
+}
+
+static void revisions_add_row(
+	struct pane_revisions *self, enum revision_row_kind kind, size_t index)
+{
+	struct revision_row row = { kind, index };
 	struct buf text = BUF_INIT;
+	bool passes = true;
 	size_t cols;
 
-	revisions_row_text(self, &row, &text);
-	if (pane_passes(&self->pane, buf_str(&text))) {
-		self->rows[self->n] = row;
-		cols = strlen(revisions_id(self, self->n++));
-		if (cols > self->id_cols)
-			self->id_cols = cols;
+	if (self->pane.filter) {
+		revisions_row_text(self, &row, &text);
+		passes = pane_passes(&self->pane, buf_str(&text));
+		buf_fini(&text);
 	}
-	buf_fini(&text);
+	if (!passes)
+		return;
+	self->rows[self->n++] = row;
+	cols = revisions_id_cols(self, &row);
+	if (cols > self->id_cols)
+		self->id_cols = cols;
 }
 
 /* Where a timeline is first looked at: what the database runs, with what is to come in sight. */
@@ -146,53 +219,146 @@ static size_t revisions_first_row(const struct pane_revisions *self)
 	size_t i;
 
 	for (i = 0; i < self->n; i++)
-		if (!self->rows[i].unknown &&
-			self->graph->revisions[self->rows[i].index].state == MIGRATION_CURRENT)
+		if (self->rows[i].kind == ROW_REVISION &&
+			self->view.graph->revisions[self->rows[i].index].state == MIGRATION_CURRENT)
 			return i;
 	return 0;
+}
+
+static bool revisions_is_row(const struct pane_revisions *self, size_t i, const char *key)
+{
+	const struct revision_row *row = &self->rows[i];
+	char *its;
+	bool same;
+
+	if (row->kind == ROW_REVISION)
+		return strcmp(self->view.graph->revisions[row->index].id, key) == 0;
+	its = revisions_key(self, row);
+	same = strcmp(its, key) == 0;
+	free(its);
+	return same;
 }
 
 static void revisions_rebuild(struct pane *pane)
 {
 	struct pane_revisions *self = revisions_of(pane);
-	const struct migration_graph *graph = self->graph;
-	size_t i, selected = pane->selected;
+	const struct migration_graph *graph = self->view.graph;
+	const struct legacy_list *legacy = self->view.legacy;
+	size_t i, selected = pane->selected, room = 1;
 
+	room += graph ? graph->n + graph->unknown_rows.n : 0;
+	room += legacy ? legacy->n : 0;
 	free(self->rows);
 	self->n = self->id_cols = 0;
-	self->rows = mem_calloc(graph ? graph->n + graph->unknown_rows.n : 1, sizeof(*self->rows));
+	self->rows = mem_calloc(room, sizeof(*self->rows));
 	for (i = 0; graph && i < graph->unknown_rows.n; i++)
-		revisions_add_row(self, (struct revision_row){ true, i });
+		revisions_add_row(self, ROW_UNKNOWN, i);
 	for (i = 0; graph && i < graph->n; i++)
-		revisions_add_row(self, (struct revision_row){ false, i });
+		revisions_add_row(self, ROW_REVISION, i);
+	if ((legacy && legacy->n) || self->view.legacy_error)
+		revisions_add_row(self, ROW_LEGACY_HEADING, 0);
+	for (i = 0; legacy && i < legacy->n; i++)
+		revisions_add_row(self, ROW_LEGACY, i);
 	if (!self->selected)
 		selected = revisions_first_row(self);
-	for (i = 0; self->selected && i < self->n; i++)
-		if (strcmp(revisions_id(self, i), self->selected) == 0)
+	for (i = 0; self->selected && i < self->n; i++) {
+		if (revisions_is_row(self, i, self->selected)) {
 			selected = i;
+			break;
+		}
+	}
 	pane_reselect(pane, selected, false);
+}
+
+static char *revisions_clean_opt(const char *text)
+{
+	return text ? format_one_line(text) : NULL;
+}
+
+static void revisions_free_texts(struct pane_revisions *self)
+{
+	free((char *)(uintptr_t)self->view.error);
+	free((char *)(uintptr_t)self->view.legacy_error);
+	free((char *)(uintptr_t)self->view.running);
+}
+
+void pane_revisions_show(struct pane *pane, const struct revisions_view *view)
+{
+	struct pane_revisions *self = revisions_of(pane);
+
+	revisions_free_texts(self);
+	if (view->graph != self->view.graph) {
+		migration_lanes_free(self->lanes);
+		self->lanes = view->graph ? migration_lanes_new(view->graph) : NULL;
+	}
+	self->view = *view;
+	self->view.error = revisions_clean_opt(view->error);
+	self->view.legacy_error = revisions_clean_opt(view->legacy_error);
+	self->view.running = mem_strdup_opt(view->running);
+	revisions_rebuild(pane);
 }
 
 void pane_revisions_set(struct pane *pane, const struct migration_graph *graph, const char *error)
 {
+	pane_revisions_show(pane, &(struct revisions_view){ .graph = graph, .error = error });
+}
+
+/* --- the preview ----------------------------------------------------------------------------- */
+
+static void revisions_free_preview(struct pane_revisions *self)
+{
+	free((char *)(uintptr_t)self->preview.id);
+	free((char *)(uintptr_t)self->preview.text);
+	free((char *)(uintptr_t)self->preview.state);
+	memset(&self->preview, 0, sizeof(self->preview));
+}
+
+void pane_revisions_set_preview(struct pane *pane, const struct revisions_preview *preview)
+{
 	struct pane_revisions *self = revisions_of(pane);
 
-	free(self->error);
-	self->error = error ? format_one_line(error) : NULL;
-	if (graph != self->graph) {
-		migration_lanes_free(self->lanes);
-		self->lanes = graph ? migration_lanes_new(graph) : NULL;
-	}
-	self->graph = graph;
-	revisions_rebuild(pane);
+	revisions_free_preview(self);
+	if (!preview->id)
+		return;
+	self->preview = *preview;
+	self->preview.id = mem_strdup(preview->id);
+	self->preview.text = mem_strdup(preview->text);
+	self->preview.state = mem_strdup(preview->state);
+}
+
+bool pane_revisions_is_previewing(const struct pane *pane)
+{
+	return revisions_of(pane)->preview.running;
+}
+
+const struct migration_revision *pane_revisions_selected(const struct pane *pane)
+{
+	const struct pane_revisions *self = revisions_of(pane);
+
+	if (pane->selected >= self->n || self->rows[pane->selected].kind != ROW_REVISION)
+		return NULL;
+	return &self->view.graph->revisions[self->rows[pane->selected].index];
 }
 
 /* --- drawing --------------------------------------------------------------------------------- */
 
+static bool revisions_colours_differ(const struct pane_revisions *self)
+{
+	const struct migration_sources *sources = self->view.sources;
+	size_t i;
+
+	if (!sources || sources->merged != self->view.graph)
+		return false;
+	for (i = 0; i < sources->merged->n; i++)
+		if (migration_sources_colours_differ(sources, &sources->merged->revisions[i]))
+			return true;
+	return false;
+}
+
 static void revisions_title(struct pane *pane, struct buf *out)
 {
 	const struct pane_revisions *self = revisions_of(pane);
-	const struct migration_graph *graph = self->graph;
+	const struct migration_graph *graph = self->view.graph;
 
 	if (!graph)
 		return;
@@ -203,10 +369,16 @@ static void revisions_title(struct pane *pane, struct buf *out)
 		buf_printf(out, " · %zu unknown", graph->unknown_rows.n);
 	else
 		buf_printf(out, " · %zu pending", graph->pending.n);
+	if (self->view.running)
+		buf_add_str(out, " · running");
+	if (revisions_colours_differ(self))
+		buf_add_str(out, " · skew");
 	if (graph->problems.n) {
 		buf_add_str(out, " · ");
 		format_plural(out, graph->problems.n, "problem", "problems");
 	}
+	if (self->view.error)
+		buf_add_str(out, " · not read anew");
 }
 
 static size_t revisions_count(const struct pane *pane)
@@ -226,13 +398,10 @@ static int revisions_draw_lanes(
 	cols = plain ? 1 : cols;
 	if (plain)
 		buf_add_str(
-			&text, self->graph->revisions[i].state == MIGRATION_APPLIED ||
-					       self->graph->revisions[i].state == MIGRATION_CURRENT
-				       ? "●"
-				       : "○");
+			&text, migration_dot(self->view.graph->revisions[i].state, cells->ascii));
 	else
 		migration_lanes_row(self->lanes, i, cells->ascii, &text);
-	cells_put_fit(cells, line, 0, 1, cols, revisions_style(self->graph, i), buf_str(&text));
+	cells_put_fit(cells, line, 0, 1, cols, revisions_style(self, i), buf_str(&text));
 	buf_fini(&text);
 	return 1 + cols;
 }
@@ -240,41 +409,76 @@ static int revisions_draw_lanes(
 static void revisions_draw_unknown(
 	const struct pane_revisions *self, size_t i, struct cells *cells, struct cells_rect line)
 {
-	char *id = format_one_line(self->graph->unknown_rows.items[i]);
-	int col = cells_put(cells, line, 0, 1, THEME_UNKNOWN, "? ");
+	char *id = format_one_line(self->view.graph->unknown_rows.items[i]);
+	int col;
 
 	cells_fill(cells, line, THEME_UNKNOWN);
 	cells_put(cells, line, 0, 1, THEME_UNKNOWN, "? ");
-	col = cells_put(cells, line, 0, col, THEME_UNKNOWN, id);
+	col = cells_put(cells, line, 0, 3, THEME_UNKNOWN, id);
 	cells_put_fit(cells, line, 0, col, line.cols - col - 1, THEME_UNKNOWN,
 		"  in the database, in no file");
 	free(id);
 }
 
-/* lanes, id, message, and the mark at the right end. What matters most is cut last: mark, id. */
-static void revisions_draw_row(
-	struct pane *pane, size_t row, struct cells *cells, struct cells_rect line)
+static void revisions_draw_legacy(const struct pane_revisions *self, const struct revision_row *row,
+	struct cells *cells, struct cells_rect line)
 {
-	const struct pane_revisions *self = revisions_of(pane);
-	size_t i = self->rows[row].index;
-	const struct migration_revision *revision;
-	struct buf mark = BUF_INIT;
-	unsigned style;
-	char *text;
-	int col, id, room, mark_cols;
+	static const struct {
+		unsigned style;
+		const char *sign, *ascii, *word;
+	} looks[] = {
+		[LEGACY_APPLIED] = { THEME_APPLIED, "●", "*", "" },
+		[LEGACY_PENDING] = { THEME_PENDING, "○", "o", "pending" },
+		[LEGACY_MISSING] = { THEME_UNKNOWN, "?", "?", "no file" },
+	};
+	const struct legacy_file *file = &self->view.legacy->items[row->index];
+	int word = (int)strlen(looks[file->state].word);
+	char *name = format_one_line(file->name);
 
-	if (self->rows[row].unknown) {
-		revisions_draw_unknown(self, i, cells, line);
-		return;
-	}
-	revision = &self->graph->revisions[i];
-	style = revisions_style(self->graph, i);
-	revisions_mark(self->graph, i, &mark);
-	mark_cols = (int)utf8_columns(buf_str(&mark));
+	cells_put(cells, line, 0, 1, looks[file->state].style,
+		cells->ascii ? looks[file->state].ascii : looks[file->state].sign);
+	cells_put_fit(cells, line, 0, 3, line.cols - 4 - (word ? word + 1 : 0),
+		looks[file->state].style, name);
+	cells_put(cells, line, 0, line.cols - 1 - word, looks[file->state].style,
+		looks[file->state].word);
+	free(name);
+}
+
+static void revisions_draw_heading(
+	const struct pane_revisions *self, struct cells *cells, struct cells_rect line)
+{
+	struct revision_row row = { ROW_LEGACY_HEADING, 0 };
+	struct buf text = BUF_INIT;
+
+	revisions_legacy_text(self, &row, &text);
+	if (!self->view.legacy)
+		buf_printf(&text, ": %s", self->view.legacy_error);
+	cells_put_fit(cells, line, 0, 1, line.cols - 2, THEME_HEADER, buf_str(&text));
+	buf_fini(&text);
+}
+
+/* lanes, id, message, and the marks at the right end. What matters most is cut last: mark, id. */
+static void revisions_draw_revision(
+	const struct pane_revisions *self, size_t i, struct cells *cells, struct cells_rect line)
+{
+	const struct migration_revision *revision = &self->view.graph->revisions[i];
+	unsigned style = revisions_style(self, i);
+	struct buf mark = BUF_INIT, skew = BUF_INIT;
+	int col, id, room, marks, at;
+	char *text;
+
+	revisions_skew(self, i, &skew);
+	revisions_mark(self, i, &mark);
+	if (skew.len && mark.len)
+		buf_add_char(&skew, ' ');
+	marks = (int)(utf8_columns(buf_str(&skew)) + utf8_columns(buf_str(&mark)));
 	col = revisions_draw_lanes(self, i, cells, line) + 1;
-	room = line.cols - col - 1 - (mark_cols ? mark_cols + 1 : 0);
+	room = line.cols - col - 1 - (marks ? marks + 1 : 0);
 	id = (int)self->id_cols < room ? (int)self->id_cols : room;
 	text = format_one_line(revision->id);
+	/* Where it is tight, a short id leaves its padding to the message. */
+	if (room - id - 1 < MESSAGE_COLS && (int)utf8_columns(text) < id)
+		id = (int)utf8_columns(text);
 	cells_put_fit(cells, line, 0, col, id, style, text);
 	free(text);
 	text = format_one_line(revision->message);
@@ -282,127 +486,48 @@ static void revisions_draw_row(
 	if (room >= MESSAGE_COLS || (room > 0 && (int)utf8_columns(text) <= room))
 		cells_put_fit(cells, line, 0, col + id + 1, room, style, text);
 	free(text);
-	cells_put(cells, line, 0, line.cols - 1 - mark_cols, style, buf_str(&mark));
+	at = line.cols - 1 - marks;
+	at = cells_put(cells, line, 0, at < 0 ? 0 : at, THEME_FINDING_WARNING, buf_str(&skew));
+	cells_put(cells, line, 0, at, style, buf_str(&mark));
 	buf_fini(&mark);
+	buf_fini(&skew);
 }
 
-/* --- the page about one revision ------------------------------------------------------------- */
-
-static void revisions_fact(struct lines *out, const char *name, const char *value)
+static void revisions_draw_row(
+	struct pane *pane, size_t i, struct cells *cells, struct cells_rect line)
 {
-	if (*value)
-		lines_add_fact(out, THEME_TEXT, FACT_COLS, name, value);
-}
+	const struct pane_revisions *self = revisions_of(pane);
+	const struct revision_row *row = &self->rows[i];
 
-static void revisions_fact_words(struct lines *out, const char *name, const struct strlist *words)
-{
-	struct buf text = BUF_INIT;
-	size_t i;
-
-	for (i = 0; i < words->n; i++)
-		buf_printf(&text, "%s%s", i ? ", " : "", words->items[i]);
-	revisions_fact(out, name, buf_str(&text));
-	buf_fini(&text);
-}
-
-static void revisions_fact_function(
-	struct lines *out, const char *name, const struct migration_function *function)
-{
-	char *text;
-
-	if (!function->present)
-		text = mem_strdup("absent");
-	else
-		text = mem_printf("lines %d to %d%s", function->line, function->last_line,
-			function->empty ? ", does nothing" : "");
-	revisions_fact(out, name, text);
-	free(text);
-}
-
-static void revisions_describe(const struct migration_graph *graph,
-	const struct migration_revision *revision, struct lines *out)
-{
-	struct buf text = BUF_INIT;
-	size_t i = (size_t)(revision - graph->revisions);
-	char *place = mem_printf("%s:%d", revision->path, revision->line);
-
-	revisions_mark(graph, i, &text);
-	if (!text.len)
-		buf_add_str(&text, graph->marked ? migration_state_name(revision->state)
-						 : "not known: the database was not read");
-	lines_add_fact(out, revisions_style(graph, i), FACT_COLS, "state", buf_str(&text));
-	revisions_fact(out, "created", revision->created);
-	if (revision->is_base)
-		revisions_fact(out, "comes from", "nothing: it is a base");
-	else
-		revisions_fact_words(out, "comes from", &revision->down);
-	revisions_fact_words(out, "depends on", &revision->depends_on);
-	revisions_fact_words(out, "labels", &revision->labels);
-	buf_clear(&text);
-	migration_graph_add_ids(graph, &revision->children, &text);
-	revisions_fact(out, "followed by",
-		revision->children.n ? buf_str(&text) : "nothing: it is a head");
-	revisions_fact(out, "file", place);
-	revisions_fact_function(out, "upgrade()", &revision->upgrade);
-	revisions_fact_function(out, "downgrade()", &revision->downgrade);
-	if (revision->dynamic)
-		revisions_fact(out, "dynamic",
-			"an identifier is computed when Python runs the file; "
-			"only Alembic knows it for certain");
-	lines_add_blank(out);
-	lines_add(
-		out, THEME_TEXT, 0, *revision->docstring ? revision->docstring : "(no docstring)");
-	buf_fini(&text);
-	free(place);
-}
-
-static void revisions_describe_problems(
-	const struct migration_graph *graph, const char *id, struct lines *out)
-{
-	const struct migration_problem *problem;
-	char *text;
-	size_t i;
-
-	for (i = 0; i < graph->problems.n; i++) {
-		problem = &graph->problems.items[i];
-		if (id && !strstr(problem->text, id) && !strstr(problem->path, id))
-			continue;
-		text = *problem->path ? mem_printf("%s (%s:%d)", problem->text, problem->path,
-						problem->line)
-				      : mem_strdup(problem->text);
-		lines_add_fact(out, THEME_MESSAGE_WARNING, FACT_COLS, "problem", text);
-		free(text);
+	switch (row->kind) {
+	case ROW_UNKNOWN:
+		revisions_draw_unknown(self, row->index, cells, line);
+		return;
+	case ROW_LEGACY:
+		revisions_draw_legacy(self, row, cells, line);
+		return;
+	case ROW_LEGACY_HEADING:
+		revisions_draw_heading(self, cells, line);
+		return;
+	default:
+		revisions_draw_revision(self, row->index, cells, line);
 	}
 }
+
+/* --- the table of functions ------------------------------------------------------------------ */
 
 static bool revisions_details(struct pane *pane, bool again, struct buf *title, struct lines *out)
 {
 	struct pane_revisions *self = revisions_of(pane);
-	const struct migration_revision *revision;
 
-	if (!self->graph || (!again && !self->n))
-		return false;
 	if (!again) {
+		if (!self->n)
+			return false;
 		free(self->detailed);
-		self->detailed = mem_strdup(revisions_id(self, pane->selected));
+		self->detailed = revisions_key(self, &self->rows[pane->selected]);
 	}
-	revision = migration_graph_find(self->graph, self->detailed);
-	if (!revision && !strlist_has(&self->graph->unknown_rows, self->detailed))
-		return false;
-	buf_printf(title, "Revision %s", self->detailed);
-	revisions_describe_problems(self->graph, self->detailed, out);
-	if (revision)
-		revisions_describe(self->graph, revision, out);
-	else
-		lines_add(out, THEME_UNKNOWN, 0,
-			"The version table holds this revision, and no file read here has it. The "
-			"database was migrated by other code (another image, a branch), or "
-			"somebody "
-			"wrote the row by hand. Until it is known, nothing counts as pending.");
-	return true;
+	return self->detailed && revisions_page(self, self->detailed, title, out);
 }
-
-/* --- the table of functions ------------------------------------------------------------------ */
 
 static void revisions_text(const struct pane *pane, size_t i, struct buf *out)
 {
@@ -413,7 +538,11 @@ static void revisions_text(const struct pane *pane, size_t i, struct buf *out)
 
 static void revisions_copy(const struct pane *pane, size_t i, struct buf *out)
 {
-	buf_add_str(out, revisions_id(revisions_of(pane), i));
+	const struct pane_revisions *self = revisions_of(pane);
+	char *key = revisions_key(self, &self->rows[i]);
+
+	buf_add_str(out, str_starts(key, "legacy ") ? key + strlen("legacy ") : key);
+	free(key);
 }
 
 static void revisions_select(struct pane *pane, size_t i)
@@ -421,27 +550,53 @@ static void revisions_select(struct pane *pane, size_t i)
 	struct pane_revisions *self = revisions_of(pane);
 
 	free(self->selected);
-	self->selected = mem_strdup(revisions_id(self, i));
+	self->selected = revisions_key(self, &self->rows[i]);
+}
+
+/* Goes to the next row of this kind below the selected one, around the end. */
+static void revisions_go(struct pane_revisions *self, bool heads, char **message)
+{
+	const struct migration_revision *r;
+	size_t step, i;
+
+	for (step = 1; step <= self->n; step++) {
+		i = (self->pane.selected + step) % self->n;
+		if (self->rows[i].kind != ROW_REVISION)
+			continue;
+		r = &self->view.graph->revisions[self->rows[i].index];
+		if (heads ? r->is_head : r->state == MIGRATION_CURRENT) {
+			pane_go(&self->pane, i);
+			return;
+		}
+	}
+	*message = mem_strdup(heads ? "No head is shown." : "No revision shown is current.");
 }
 
 static bool revisions_command(struct pane *pane, enum key_command command, char **message)
 {
 	struct pane_revisions *self = revisions_of(pane);
 
-	(void)message;
-	if (command != CMD_LANES)
+	switch (command) {
+	case CMD_LANES:
+		self->no_lanes = !self->no_lanes;
+		return true;
+	case CMD_GO_CURRENT:
+	case CMD_GO_HEAD:
+		revisions_go(self, command == CMD_GO_HEAD, message);
+		return true;
+	default:
 		return false;
-	self->no_lanes = !self->no_lanes;
-	return true;
+	}
 }
 
 static const char *revisions_empty(const struct pane *pane)
 {
 	const struct pane_revisions *self = revisions_of(pane);
 
-	if (self->error)
-		return self->error;
-	return self->graph ? "There is no revision file." : "The revision files were not read yet.";
+	if (self->view.error)
+		return self->view.error;
+	return self->view.graph ? "There is no revision file."
+				: "The revision files were not read yet.";
 }
 
 static void revisions_free(struct pane *pane)
@@ -449,7 +604,8 @@ static void revisions_free(struct pane *pane)
 	struct pane_revisions *self = revisions_of(pane);
 
 	migration_lanes_free(self->lanes);
-	free(self->error);
+	revisions_free_texts(self);
+	revisions_free_preview(self);
 	free(self->rows);
 	free(self->selected);
 	free(self->detailed);
@@ -459,6 +615,7 @@ static void revisions_free(struct pane *pane)
 static const struct pane_ops revisions_ops = {
 	.name = "Revisions",
 	.context = KEYS_REVISIONS,
+	.page_hint = " u d: SQL ",
 	.title = revisions_title,
 	.count = revisions_count,
 	.row = revisions_draw_row,

@@ -72,6 +72,10 @@ static const struct {
 	[THEME_SEARCH] = { "search", THEME_REVERSE },
 	[THEME_STALE] = { "stale", THEME_ATTR_DIM },
 	[THEME_DIM] = { "dim", THEME_ATTR_DIM },
+	[THEME_CODE_KEYWORD] = { "code.keyword", THEME_BOLD },
+	[THEME_CODE_STRING] = { "code.string", 0 },
+	[THEME_CODE_NUMBER] = { "code.number", 0 },
+	[THEME_CODE_COMMENT] = { "code.comment", THEME_ATTR_DIM },
 };
 
 static const char *const theme_colours[8] = {

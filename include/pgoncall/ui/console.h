@@ -25,6 +25,8 @@
 struct console;
 struct log_ring;
 struct migration_graph;
+struct revisions_preview;
+struct revisions_view;
 
 struct console_options {
 	struct key_set keys;      /* keys_set_init, and what the program can do */
@@ -84,6 +86,10 @@ void console_set_snapshot(struct console *console, const struct db_snapshot *sna
 /* error: why the revisions cannot be shown, or NULL. */
 void console_set_graph(
 	struct console *console, const struct migration_graph *graph, const char *error);
+/* The same with all there is to show of revisions (ui/pane_revisions.h). */
+void console_set_revisions(struct console *console, const struct revisions_view *view);
+/* SQL for the page about a revision, as it comes; view->id NULL: none. */
+void console_set_preview(struct console *console, const struct revisions_preview *preview);
 void console_set_findings(struct console *console, const struct findings *findings);
 /* The log pane shows one ring. state: "following", "stopped", "not found", … */
 void console_set_logs(
@@ -135,6 +141,8 @@ enum console_intent_kind {
 	INTENT_RUNBOOKS,     /* text: the runbook of the finding shown, or "" */
 	INTENT_OPEN_RUNBOOK, /* text: its name */
 	INTENT_REVIEW,       /* v */
+	INTENT_SQL_UPGRADE,  /* text: the revision whose SQL is to be shown on its page */
+	INTENT_SQL_DOWNGRADE,
 	INTENT_LOG_NEXT,     /* ]: show the next source */
 	INTENT_LOG_PREVIOUS, /* [ */
 };

@@ -16,6 +16,7 @@ struct text_line {
 	unsigned style; /* enum theme_element */
 	int hang;       /* columns later rows of a wrapped line are indented by */
 	bool label;     /* the first `hang` columns are a label, drawn as a header */
+	unsigned char *styles; /* of each byte of text, owned; NULL: all `style` */
 };
 
 struct lines {
@@ -33,6 +34,10 @@ void lines_printf(struct lines *lines, unsigned style, const char *fmt, ...)
 /* "name      value", the value wrapped under itself from column `width` on. */
 void lines_add_fact(
 	struct lines *lines, unsigned style, int width, const char *name, const char *value);
+/* Begins a line that is put together from runs of different styles; its own is that of what wraps. */
+void lines_begin(struct lines *lines, unsigned style, int hang);
+/* Appends outside text to the last line, in one line. */
+void lines_add_run(struct lines *lines, unsigned style, const char *text, size_t len);
 /* Appends src to dst, wrapped at spaces to `width` columns; a longer word is broken. */
 void lines_wrap(const struct lines *src, int width, struct lines *dst);
 /* Draws the lines from `top` on into rect, at its left edge. */

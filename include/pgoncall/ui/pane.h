@@ -22,6 +22,7 @@ struct pane;
 struct pane_ops {
 	const char *name; /* "Activity" */
 	enum key_context context;
+	const char *page_hint; /* keys of its page besides Esc: " u d: SQL "; NULL: none */
 	/* Appends what stands in the border after the name: "41 sessions · 3 blocked". */
 	void (*title)(struct pane *pane, struct buf *out);
 	/* Rows, the filter applied. */
