@@ -1,20 +1,14 @@
 /*
- * pgoncall history and pgoncall pending: the revision timeline of a target, or of a directory here.
+ * pgoncall history and pgoncall pending: the revision timeline of a target, or of a directory here
+ * (directory.c).
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <stdio.h>
 #include <stdlib.h>
-#include <string.h>
-#include <sys/stat.h>
-#include <unistd.h>
-
-#include <dirent.h>
 
 #include <pgoncall/app/output.h>
-#include <pgoncall/base/mem.h>
 
 #include "batch.h"
+#include "directory.h"
 
 static int history_run(const struct invocation *in);
 static int pending_run(const struct invocation *in);
@@ -23,8 +17,10 @@ const struct command command_history = {
 	.name = "history",
 	.args = "TARGET | --dir DIR [--json]",
 	.summary = "the revision timeline as a graph",
-	.details = "With --dir it reads the revision files of a local directory, and needs neither a\n"
-		   "database nor a configuration; every state is then unknown.",
+	.details =
+		"With --dir it reads the revision files of a local directory, and needs neither a\n"
+		"database nor a configuration; every state is then unknown. DIR holds the files\n"
+		"themselves, or an alembic.ini that says where they are.",
 	.options = OPTION_JSON | OPTION_DIR,
 	.min_args = 1,
 	.max_args = 1,
@@ -42,64 +38,6 @@ const struct command command_pending = {
 	.run = pending_run,
 };
 
-/* As large as the tar reader takes. */
-#define REVISION_FILE_MAX (1u << 20)
-
-static int history_read_file(int dir_fd, const char *name, struct buf *out, struct err *err)
-{
-	int fd = openat(dir_fd, name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	struct stat st;
-	ssize_t got;
-	int rc = -1;
-
-	if (fd < 0)
-		return err_system(err, errno, "cannot read %s", name);
-	if (fstat(fd, &st) < 0 || !S_ISREG(st.st_mode) || st.st_size > REVISION_FILE_MAX) {
-		err_set(err, ERR_PARSE, "%s is no regular file of at most 1 MiB", name);
-	} else {
-		buf_reserve(out, (size_t)st.st_size);
-		got = read(fd, out->data, (size_t)st.st_size);
-		if (got < 0) {
-			err_system(err, errno, "cannot read %s", name);
-		} else {
-			out->len = (size_t)got;
-			out->data[out->len] = '\0';
-			rc = 0;
-		}
-	}
-	close(fd);
-	return rc;
-}
-
-/* Parses the revision files of an open directory, whose order does not matter. */
-static void history_read_dir(DIR *dir, const char *path, struct migration_revision **revisions,
-	size_t *n, struct migration_problems *problems)
-{
-	struct dirent *entry;
-	struct buf text = BUF_INIT, file = BUF_INIT;
-	size_t cap = 0;
-	struct err err;
-
-	while ((entry = readdir(dir))) {
-		if (!migration_is_revision_file(entry->d_name))
-			continue;
-		buf_clear(&text);
-		buf_clear(&file);
-		buf_printf(&file, "%s/%s", path, entry->d_name);
-		if (history_read_file(dirfd(dir), entry->d_name, &text, &err) < 0) {
-			migration_problems_add(
-				problems, "parse-error", true, buf_str(&file), 0, "%s", err.text);
-			continue;
-		}
-		*revisions = mem_grow(*revisions, *n, &cap, sizeof(**revisions));
-		if (migration_revision_parse(buf_str(&file), buf_str(&text), text.len, *revisions + *n,
-			    problems) == 0)
-			++*n;
-	}
-	buf_fini(&text);
-	buf_fini(&file);
-}
-
 static int history_exit_status(const struct migration_graph *graph)
 {
 	int status = EXIT_OK;
@@ -109,39 +47,37 @@ static int history_exit_status(const struct migration_graph *graph)
 		status = EXIT_WARNING;
 	for (i = 0; i < graph->problems.n; i++)
 		status = graph->problems.items[i].fatal ? EXIT_CRITICAL
-			: status == EXIT_OK             ? EXIT_WARNING
+			 : status == EXIT_OK            ? EXIT_WARNING
 							: status;
 	return status;
 }
 
-static void history_print(const struct invocation *in, const struct migration_graph *graph)
+static void history_print(const struct invocation *in, const struct output_revisions *revisions)
 {
 	if (in->given & OPTION_JSON)
-		output_history_json(stdout, graph);
+		output_history_json(stdout, revisions);
 	else
-		output_history_text(stdout, graph, output_is_ascii());
+		output_history_text(stdout, revisions, output_is_ascii());
+}
+
+static struct output_revisions history_of_target(const struct target *target)
+{
+	return (struct output_revisions){ .graph = target_graph(target),
+		.sources = target_sources(target),
+		.legacy = target_legacy(target) };
 }
 
 static int history_of_dir(const struct invocation *in)
 {
-	struct migration_revision *revisions = NULL;
-	struct migration_problems problems;
+	struct output_revisions revisions = { NULL, NULL, NULL };
 	struct migration_graph *graph;
-	size_t n = 0;
 	struct err err;
 	int status;
-	DIR *dir = opendir(in->dir);
 
-	if (!dir) {
-		err_system(&err, errno, "cannot read directory %s", in->dir);
+	if (directory_read(in->dir, &graph, &err) < 0)
 		return command_fail(&err);
-	}
-	migration_problems_init(&problems);
-	history_read_dir(dir, in->dir, &revisions, &n, &problems);
-	closedir(dir);
-	graph = migration_graph_new(revisions, n, &problems);
-	free(revisions);
-	history_print(in, graph);
+	revisions.graph = graph;
+	history_print(in, &revisions);
 	status = history_exit_status(graph);
 	migration_graph_free(graph);
 	return status;
@@ -163,20 +99,24 @@ static bool history_is_ready(struct batch *batch)
 
 static void history_advance(struct batch *batch)
 {
-	const struct migration_graph *graph;
+	struct output_revisions revisions;
 
 	if (!history_is_ready(batch))
 		return;
-	graph = target_graph(batch->target);
-	history_print(batch->in, graph);
-	batch_end(batch, history_exit_status(graph));
+	if (target_version_note(batch->target))
+		fprintf(stderr, "pgoncall: %s\n", target_version_note(batch->target));
+	revisions = history_of_target(batch->target);
+	history_print(batch->in, &revisions);
+	batch_end(batch, history_exit_status(revisions.graph));
 }
 
 /* The files are worth showing even when the database does not answer. */
 static void history_failed(struct batch *batch, const struct err *why)
 {
-	if (target_graph(batch->target))
-		history_print(batch->in, target_graph(batch->target));
+	struct output_revisions revisions = history_of_target(batch->target);
+
+	if (revisions.graph)
+		history_print(batch->in, &revisions);
 	batch_end(batch, command_fail(why));
 }
 
@@ -193,19 +133,22 @@ static int history_run(const struct invocation *in)
 
 static void pending_advance(struct batch *batch)
 {
-	const struct migration_graph *graph;
+	struct output_revisions revisions;
 
 	if (!history_is_ready(batch))
 		return;
-	graph = target_graph(batch->target);
+	if (target_version_note(batch->target))
+		fprintf(stderr, "pgoncall: %s\n", target_version_note(batch->target));
+	revisions = history_of_target(batch->target);
 	if (batch->in->given & OPTION_JSON)
-		output_pending_json(stdout, graph);
+		output_pending_json(stdout, &revisions);
 	else
-		output_pending_text(stdout, graph);
-	batch_end(batch, history_exit_status(graph));
+		output_pending_text(stdout, &revisions);
+	batch_end(batch, history_exit_status(revisions.graph));
 }
 
 static int pending_run(const struct invocation *in)
 {
-	return batch_run(in, in->args[0], TARGET_DATABASE | TARGET_MIGRATIONS, pending_advance, NULL);
+	return batch_run(
+		in, in->args[0], TARGET_DATABASE | TARGET_MIGRATIONS, pending_advance, NULL);
 }

@@ -114,9 +114,11 @@ static void print_line(FILE *out, struct buf *line)
 }
 
 /* Words behind a revision: what it is to the database, and in the graph. */
-static void add_marks(struct buf *out, const struct migration_graph *graph, size_t i)
+static void add_marks(struct buf *out, const struct output_revisions *revisions, size_t i)
 {
+	const struct migration_graph *graph = revisions->graph;
 	const struct migration_revision *r = &graph->revisions[i];
+	struct buf skew = BUF_INIT;
 	bool next = graph->pending.n && graph->pending.items[0] == i;
 	const char *before = "  (";
 	struct {
@@ -126,11 +128,19 @@ static void add_marks(struct buf *out, const struct migration_graph *graph, size
 		{ r->state == MIGRATION_CURRENT, "CURRENT" },
 		{ r->state == MIGRATION_PENDING && next, "pending, next" },
 		{ r->state == MIGRATION_PENDING && !next, "pending" },
-		{ r->is_head, "head" },
+		{ r->is_head && !r->is_real_head, "effective head" },
+		{ r->is_head && r->is_real_head, "head" },
 		{ r->is_branchpoint, "branch point" },
 		{ r->is_merge, "merge" },
-		{ r->dynamic, "computed at run time" },
+		{ r->dynamic && !r->told, "computed at run time" },
+		{ r->told, "told by Alembic" },
+		{ false, NULL },
 	};
+
+	if (revisions->sources)
+		migration_sources_skew(revisions->sources, r, &skew);
+	marks[sizeof(marks) / sizeof(marks[0]) - 1].on = skew.len > 0;
+	marks[sizeof(marks) / sizeof(marks[0]) - 1].word = buf_str(&skew);
 
 	for (i = 0; i < sizeof(marks) / sizeof(marks[0]); i++) {
 		if (!marks[i].on)
@@ -138,8 +148,64 @@ static void add_marks(struct buf *out, const struct migration_graph *graph, size
 		buf_printf(out, "%s%s", before, marks[i].word);
 		before = ", ";
 	}
+	for (i = 0; i < r->labels.n; i++) {
+		buf_printf(out, "%slabel ", before);
+		add_text(out, r->labels.items[i], 0);
+		before = ", ";
+	}
 	if (*before == ',')
 		buf_add_char(out, ')');
+	buf_fini(&skew);
+}
+
+/* What the images disagree about, and what of a source could not be read. */
+static void print_skew(FILE *out, const struct output_revisions *revisions)
+{
+	const struct migration_sources *sources = revisions->sources;
+	struct finding_input input = { .graph = revisions->graph, .sources = sources };
+	struct findings findings = { NULL, 0, 0 };
+	struct buf line = BUF_INIT;
+	size_t i;
+
+	for (i = 0; sources && i < sources->n; i++) {
+		if (!sources->items[i].error)
+			continue;
+		buf_printf(&line, "! %s: ", sources->items[i].name);
+		add_text(&line, sources->items[i].error, 0);
+		print_line(out, &line);
+	}
+	if (sources)
+		findings_compute(&findings, &input);
+	for (i = 0; i < findings.n; i++) {
+		if (strcmp(findings.items[i].code, "colour-skew") != 0)
+			continue;
+		buf_printf(&line, "! %s", findings.items[i].text);
+		print_line(out, &line);
+	}
+	findings_fini(&findings);
+	buf_fini(&line);
+}
+
+/* Those that are not simply applied. */
+static void print_legacy(FILE *out, const struct legacy_list *legacy)
+{
+	struct buf line = BUF_INIT;
+	size_t i;
+
+	if (!legacy || !legacy->n)
+		return;
+	fprintf(out, "legacy SQL: %zu applied, %zu pending, %zu recorded but missing\n",
+		legacy->n - legacy->n_pending - legacy->n_missing, legacy->n_pending,
+		legacy->n_missing);
+	for (i = 0; i < legacy->n; i++) {
+		if (legacy->items[i].state == LEGACY_APPLIED)
+			continue;
+		buf_add_str(&line, "  ");
+		add_text(&line, legacy->items[i].name, 0);
+		buf_printf(&line, "  (%s)", legacy_state_name(legacy->items[i].state));
+		print_line(out, &line);
+	}
+	buf_fini(&line);
 }
 
 static size_t id_columns(const struct migration_graph *graph)
@@ -174,8 +240,9 @@ static void print_problems(FILE *out, const struct migration_graph *graph)
 	buf_fini(&line);
 }
 
-void output_history_text(FILE *out, const struct migration_graph *graph, bool ascii)
+void output_history_text(FILE *out, const struct output_revisions *revisions, bool ascii)
 {
+	const struct migration_graph *graph = revisions->graph;
 	struct migration_lanes *lanes = migration_lanes_new(graph);
 	size_t lane_columns = migration_lanes_columns(lanes), ids = id_columns(graph), i, start;
 	struct buf line = BUF_INIT;
@@ -186,7 +253,7 @@ void output_history_text(FILE *out, const struct migration_graph *graph, bool as
 			buf_add_char(&line, ' ');
 		add_text(&line, graph->revisions[i].id, ids + 1);
 		add_text(&line, graph->revisions[i].message, 0);
-		add_marks(&line, graph, i);
+		add_marks(&line, revisions, i);
 		print_line(out, &line);
 	}
 	for (i = 0; i < graph->unknown_rows.n; i++) {
@@ -196,24 +263,35 @@ void output_history_text(FILE *out, const struct migration_graph *graph, bool as
 		print_line(out, &line);
 	}
 	print_problems(out, graph);
+	print_skew(out, revisions);
+	print_legacy(out, revisions->legacy);
 	buf_fini(&line);
 	migration_lanes_free(lanes);
 }
 
-void output_pending_text(FILE *out, const struct migration_graph *graph)
+void output_pending_text(FILE *out, const struct output_revisions *revisions)
 {
+	const struct migration_graph *graph = revisions->graph;
 	size_t i, ids = id_columns(graph);
 	const struct migration_revision *r;
-	struct buf line = BUF_INIT;
+	struct buf line = BUF_INIT, skew = BUF_INIT;
 
 	for (i = 0; i < graph->pending.n; i++) {
 		r = &graph->revisions[graph->pending.items[i]];
 		add_text(&line, r->id, ids + 1);
 		add_text(&line, r->message, 0);
+		if (revisions->sources) {
+			buf_clear(&skew);
+			migration_sources_skew(revisions->sources, r, &skew);
+			if (skew.len)
+				buf_printf(&line, "  (%s)", buf_str(&skew));
+		}
 		print_line(out, &line);
 	}
 	print_problems(out, graph);
+	print_skew(out, revisions);
 	buf_fini(&line);
+	buf_fini(&skew);
 }
 
 void output_findings_text(FILE *out, const struct findings *findings)

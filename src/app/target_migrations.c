@@ -55,6 +55,8 @@ bool target_migrations_settled(const struct target *target)
 	for (i = 0; i < r->sources.n; i++)
 		if (!r->reads[i].settled)
 			return false;
+	if (r->log_run)
+		return false;
 	return r->sources.n ? r->legacy.settled : r->error != NULL;
 }
 

@@ -11,6 +11,8 @@
 #include <pgoncall/db/snapshot.h>
 #include <pgoncall/diagnosis/findings.h>
 #include <pgoncall/migrations/graph.h>
+#include <pgoncall/migrations/legacy.h>
+#include <pgoncall/migrations/sources.h>
 
 /* One line of `pgoncall check`. */
 enum check_status { CHECK_OK, CHECK_WARNING, CHECK_CRITICAL, CHECK_UNKNOWN };
@@ -33,12 +35,19 @@ void check_report_fini(struct check_report *report);
 enum check_status check_report_status(
 	const struct check_report *report, const struct findings *findings);
 
+/* The revisions, and what is known beside them. */
+struct output_revisions {
+	const struct migration_graph *graph;
+	const struct migration_sources *sources; /* NULL: a directory, which stands alone */
+	const struct legacy_list *legacy;        /* NULL: none is known */
+};
+
 /* ascii: no line drawing beyond ASCII. */
-void output_history_text(FILE *out, const struct migration_graph *graph, bool ascii);
-void output_history_json(FILE *out, const struct migration_graph *graph);
+void output_history_text(FILE *out, const struct output_revisions *revisions, bool ascii);
+void output_history_json(FILE *out, const struct output_revisions *revisions);
 /* `pgoncall pending`: the revisions an upgrade would run, in its order. */
-void output_pending_text(FILE *out, const struct migration_graph *graph);
-void output_pending_json(FILE *out, const struct migration_graph *graph);
+void output_pending_text(FILE *out, const struct output_revisions *revisions);
+void output_pending_json(FILE *out, const struct output_revisions *revisions);
 void output_locks_text(FILE *out, const struct db_snapshot *snapshot,
 	const struct findings *findings, bool ascii);
 void output_locks_json(

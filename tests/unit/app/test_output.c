@@ -111,16 +111,17 @@ static struct migration_graph *make_graph(const char *row)
 static void output_history_is_readable_and_stable(void **state)
 {
 	struct migration_graph *graph = make_graph("b1");
+	struct output_revisions shown = { .graph = graph };
 	struct capture capture;
 
 	(void)state;
-	output_history_text(capture_open(&capture), graph, false);
+	output_history_text(capture_open(&capture), &shown, false);
 	expect_golden(&capture, "history.txt");
-	output_history_text(capture_open(&capture), graph, true);
+	output_history_text(capture_open(&capture), &shown, true);
 	expect_golden(&capture, "history-ascii.txt");
-	output_history_json(capture_open(&capture), graph);
+	output_history_json(capture_open(&capture), &shown);
 	expect_golden(&capture, "history.json");
-	output_pending_text(capture_open(&capture), graph);
+	output_pending_text(capture_open(&capture), &shown);
 	expect_golden(&capture, "pending.txt");
 	migration_graph_free(graph);
 }
@@ -128,12 +129,13 @@ static void output_history_is_readable_and_stable(void **state)
 static void output_history_without_database_is_unknown(void **state)
 {
 	struct migration_graph *graph = make_graph(NULL);
+	struct output_revisions shown = { .graph = graph };
 	struct capture capture;
 	json_t *root, *revision;
 	size_t i;
 
 	(void)state;
-	output_history_json(capture_open(&capture), graph);
+	output_history_json(capture_open(&capture), &shown);
 	fclose(capture.file);
 	root = json_loads(capture.text, 0, NULL);
 	assert_non_null(root);
