@@ -11,6 +11,7 @@
 #include <pgoncall/host/container.h>
 #include <pgoncall/host/runtime.h>
 #include <pgoncall/host/stream.h>
+#include <pgoncall/host/tar.h>
 #include <pgoncall/logs/split.h>
 #include <pgoncall/ssh/transport.h>
 
@@ -63,7 +64,14 @@ struct target_place {
 struct target_read {
 	struct target *target;
 	size_t source;                   /* in revisions.sources */
-	struct host_run *run;            /* of files, settings, or Alembic; NULL: none */
+	struct host_run *run;            /* of settings, or Alembic; NULL: none */
+	struct host_stream *stream;      /* of files; NULL: none */
+	struct loop_timer *timer;        /* it takes too long */
+	struct host_tar_feed feed;
+	struct buf complaint;            /* what it printed on stderr */
+	char what[256];                  /* it is, in sentences */
+	bool in_folders;                 /* there are files in folders below that were left out */
+	bool hold;                       /* the archive is to be held to its end */
 	struct strlist dirs;             /* as configured */
 	size_t next_dir;
 	bool recursive;                  /* files of folders below count, too */

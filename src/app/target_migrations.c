@@ -19,11 +19,12 @@
 #define FILES_TIMEOUT_MS 20000
 /* Alembic imports the whole application first. */
 #define TOLD_TIMEOUT_MS 30000
-/* Room for the archive: what the tar reader takes at most, and its padding. */
-#define FILES_MAX_OUTPUT (2u * HOST_TAR_MAX_TOTAL)
+/* Bytes of what a command says on stderr. */
+#define COMPLAINT_MAX    4096
 /* How often files are read again while the database has a revision that none of them knows. */
 #define FILES_AGAIN_NS (10 * CLOCK_NS_PER_S)
 
+static void read_begin(struct target_read *read);
 static void read_next(struct target_read *read);
 
 static struct migration_source *read_source(const struct target_read *read)
@@ -87,8 +88,9 @@ static void read_forget(struct target_read *read)
 
 	for (i = 0; i < read->n; i++)
 		migration_revision_fini(&read->found[i]);
+	if (read->found)
+		migration_problems_fini(&read->problems);
 	free(read->found);
-	migration_problems_fini(&read->problems);
 	read->found = NULL;
 	read->n = read->cap = 0;
 }
@@ -203,6 +205,18 @@ static void read_parse(struct target_read *read, const struct host_tar_file *fil
 	free(path);
 }
 
+static void read_on_file(void *arg, const struct host_tar_file *file)
+{
+	struct target_read *read = arg;
+
+	if (is_in_cache(file->path))
+		return;
+	if (strchr(file->path, '/') && !read->recursive)
+		read->in_folders = true;
+	else
+		read_parse(read, file);
+}
+
 static void read_end(struct target_read *read)
 {
 	struct migration_graph *graph = migration_graph_new(read->found, read->n, &read->problems);
@@ -233,6 +247,11 @@ static void read_on_settings(void *arg, const struct host_output *output, const 
 		migration_settings_init(&settings, output->out.data, output->out.len);
 		read->recursive = settings.recursive;
 		migration_settings_fini(&settings);
+	}
+	if (read->recursive) {
+		read_begin(read);
+	} else {
+		read->next_dir++;
 	}
 	read_next(read);
 }
@@ -269,45 +288,91 @@ static bool read_ask_settings(struct target_read *read)
 	return read->run != NULL;
 }
 
-/* Whether there are files in folders below, of which it is not known yet whether they count. */
-static bool read_must_ask(const struct target_read *read, const struct host_tar *tar)
+static void read_close_stream(struct target_read *read)
 {
-	size_t i;
-
-	for (i = 0; i < tar->n && !read->asked_settings; i++)
-		if (strchr(tar->files[i].path, '/') && !is_in_cache(tar->files[i].path))
-			return true;
-	return false;
+	host_stream_stop(read->stream);
+	read->stream = NULL;
+	loop_timer_stop(read->timer);
+	read->timer = NULL;
+	host_tar_feed_fini(&read->feed);
+	buf_fini(&read->complaint);
 }
 
-static void read_on_files(void *arg, const struct host_output *output, const struct err *err)
+/* From the first directory on. */
+static void read_again(struct target_read *read)
+{
+	read_close_stream(read);
+	read_begin(read);
+	read_next(read);
+}
+
+/* The stream broke off, or holds what cannot be read. */
+static void read_break(struct target_read *read, const struct err *why)
+{
+	if (read->feed.lost_link && !read->hold) {
+		read->hold = true;
+		read_again(read);
+		return;
+	}
+	read_close_stream(read);
+	read_fail(read, why);
+}
+
+static void read_on_data(void *arg, enum host_source source, const char *bytes, size_t len)
 {
 	struct target_read *read = arg;
-	struct host_tar tar;
-	struct err why;
-	char what[256];
-	size_t i;
+	struct err err;
 
-	read->run = NULL;
-	snprintf(what, sizeof(what), "reading %s of %s", read->dirs.items[read->next_dir],
-		read_source(read)->where);
-	if (host_output_check(output, err, what, &why) < 0 ||
-		host_tar_read(
-			output->out.data, output->out.len, what, read_want, NULL, &tar, &why) < 0) {
-		read_fail(read, &why);
+	if (source == HOST_STDERR) {
+		if (read->complaint.len < COMPLAINT_MAX)
+			buf_add(&read->complaint, bytes, len);
+	} else if (host_tar_feed_add(&read->feed, bytes, len, &err) < 0) {
+		read_break(read, &err);
+	}
+}
+
+static void read_on_end(void *arg, int status, const struct err *err)
+{
+	struct target_read *read = arg;
+	struct host_output output = { .status = status, .err = read->complaint };
+	struct err why;
+
+	read->stream = NULL;
+	if (host_output_check(&output, err, read->what, &why) < 0 ||
+		host_tar_feed_end(&read->feed, &why) < 0) {
+		read_break(read, &why);
 		return;
 	}
-	if (read_must_ask(read, &tar) && read_ask_settings(read)) {
-		host_tar_fini(&tar);
+	read_close_stream(read);
+	/* Whether folders below count was not known: from the beginning, once it is. */
+	if (read->in_folders && !read->asked_settings && read_ask_settings(read))
 		return;
-	}
-	for (i = 0; i < tar.n; i++)
-		if (!strchr(tar.files[i].path, '/') ||
-			(read->recursive && !is_in_cache(tar.files[i].path)))
-			read_parse(read, &tar.files[i]);
-	host_tar_fini(&tar);
 	read->next_dir++;
 	read_next(read);
+}
+
+static void read_on_timeout(struct loop_timer *timer, void *arg)
+{
+	struct target_read *read = arg;
+	struct err err;
+
+	(void)timer;
+	err_set(&err, ERR_TIMEOUT, "%s: no end within %d s", read->what, FILES_TIMEOUT_MS / 1000);
+	read_break(read, &err);
+}
+
+static void read_open_stream(struct target_read *read, const char *command)
+{
+	struct host_stream_events events = { read_on_data, read_on_end, read };
+
+	snprintf(read->what, sizeof(read->what), "reading %s of %s",
+		read->dirs.items[read->next_dir], read_source(read)->where);
+	host_tar_feed_init(&read->feed, read->what, read_want, read_on_file, read);
+	read->feed.hold = read->hold;
+	read->timer = loop_timer_start(
+		read->target->loop, FILES_TIMEOUT_MS, 0, read_on_timeout, read);
+	read->stream = host_stream_start(
+		read->target->loop, read_transport(read), command, NULL, 0, &events);
 }
 
 /* The next directory, or the end. */
@@ -315,8 +380,6 @@ static void read_next(struct target_read *read)
 {
 	struct target *target = read->target;
 	const struct migration_source *source = read_source(read);
-	struct host_run_options options = { .max_output = FILES_MAX_OUTPUT,
-		.timeout_ms = FILES_TIMEOUT_MS };
 	struct buf command = BUF_INIT;
 	const char *dir;
 	struct err err;
@@ -333,19 +396,25 @@ static void read_next(struct target_read *read)
 	if (rc < 0)
 		read_fail(read, &err);
 	else
-		read->run = host_run_start(target->loop, read_transport(read), buf_str(&command),
-			&options, read_on_files, read);
+		read_open_stream(read, buf_str(&command));
 	buf_fini(&command);
+}
+
+/* What was found is held while it is read. */
+static void read_begin(struct target_read *read)
+{
+	read_forget(read);
+	migration_problems_init(&read->problems);
+	read->found = mem_grow(NULL, 0, &read->cap, sizeof(*read->found));
+	read->next_dir = 0;
+	read->in_folders = false;
 }
 
 void target_read_start(struct target_read *read)
 {
 	if (read_is_busy(read) || !read_transport(read))
 		return;
-	migration_problems_init(&read->problems);
-	/* Held while it is read. */
-	read->found = mem_grow(NULL, 0, &read->cap, sizeof(*read->found));
-	read->next_dir = 0;
+	read_begin(read);
 	read->asked_settings = false;
 	read_next(read);
 }
@@ -385,12 +454,14 @@ void target_migrations_fini(struct target *target)
 	struct target_revisions *r = &target->revisions;
 	size_t i;
 
-	target_checkout_stop(target);
 	for (i = 0; i < r->sources.n; i++) {
 		host_run_cancel(r->reads[i].run);
+		r->reads[i].run = NULL;
+		read_close_stream(&r->reads[i]);
 		read_forget(&r->reads[i]);
 		strlist_fini(&r->reads[i].dirs);
 	}
+	target_checkout_stop(target);
 	migration_sources_fini(&r->sources);
 	target_legacy_fini(target);
 	free(r->error);
@@ -427,6 +498,7 @@ void target_migrations_stop(struct target *target)
 			continue;
 		host_run_cancel(r->reads[i].run);
 		r->reads[i].run = NULL;
+		read_close_stream(&r->reads[i]);
 		read_forget(&r->reads[i]);
 	}
 	target_legacy_stop(target);

@@ -16,6 +16,10 @@ size_t utf8_decode(const char *s, size_t len, uint32_t *cp)
 	utf8proc_int32_t value;
 	utf8proc_ssize_t used;
 
+	if (len && (unsigned char)*s < 0x80) {
+		*cp = (unsigned char)*s;
+		return 1;
+	}
 	used = utf8proc_iterate((const utf8proc_uint8_t *)s, (utf8proc_ssize_t)(len > 4 ? 4 : len),
 		&value);
 	if (used <= 0 || value < 0) {
@@ -96,12 +100,30 @@ static void utf8_add_break(struct buf *out, char c, enum utf8_lines lines, size_
 	}
 }
 
+/* Bytes of printable ASCII here, which need no look at each. */
+static size_t plain_run(const char *s, size_t len)
+{
+	size_t n = 0;
+
+	while (n < len && s[n] >= 0x20 && s[n] < 0x7F)
+		n++;
+	return n;
+}
+
 void utf8_sanitise(struct buf *out, const char *s, size_t len, enum utf8_lines lines)
 {
 	size_t used, column = 0;
 	uint32_t cp;
 
 	while (len) {
+		used = plain_run(s, len);
+		if (used) {
+			buf_add(out, s, used);
+			column += used;
+			s += used;
+			len -= used;
+			continue;
+		}
 		used = utf8_decode(s, len, &cp);
 		if (!used) {
 			buf_printf(out, "<%02X>", (unsigned)cp);

@@ -16,6 +16,8 @@
 #include <pgoncall/base/mem.h>
 #include <pgoncall/base/str.h>
 
+#include "tar_reader.h"
+
 struct tar_reader {
 	struct archive *archive;
 	const char *what;
@@ -28,6 +30,7 @@ struct tar_reader {
 	char *root; /* first path component that all entries share; NULL: none yet */
 	size_t root_len;
 	bool bare; /* entries have no directory in common */
+	bool lost_link; /* a hard link to what is not here */
 };
 
 /* Without leading "./" and "/"; "" for the root itself. */
@@ -124,8 +127,10 @@ static int tar_add(
 	struct host_tar_file *file;
 	struct buf data = BUF_INIT;
 
-	if (target && !linked)
+	if (target && !linked) {
+		reader->lost_link = true;
 		return 0;
+	}
 	if (tar->n >= HOST_TAR_MAX_WANTED)
 		return err_set(err, ERR_PARSE, "%s: more than %d files", reader->what,
 			HOST_TAR_MAX_WANTED);
@@ -198,30 +203,49 @@ static void tar_strip_root(const struct tar_reader *reader)
 	}
 }
 
+/* The reader's bare says what is known of it before. */
+static int tar_read(struct tar_reader *reader, const void *bytes, size_t len, struct err *err)
+{
+	int rc;
+
+	memset(reader->tar, 0, sizeof(*reader->tar));
+	if (len == 0)
+		return err_set(err, ERR_PARSE, "%s: no files arrived", reader->what);
+	reader->archive = archive_read_new();
+	archive_read_support_format_tar(reader->archive);
+	archive_read_support_filter_none(reader->archive);
+	archive_read_set_options(reader->archive, "hdrcharset=BINARY");
+	if (archive_read_open_memory(reader->archive, bytes, len) == ARCHIVE_OK)
+		rc = tar_read_entries(reader, err);
+	else
+		rc = tar_broken(reader, err);
+	archive_read_free(reader->archive);
+	if (rc < 0)
+		host_tar_fini(reader->tar);
+	else
+		tar_strip_root(reader);
+	free(reader->root);
+	return rc;
+}
+
+int host_tar_read_part(const void *bytes, size_t len, const char *what, host_tar_want want,
+	void *arg, bool *bare, bool *lost_link, struct host_tar *tar, struct err *err)
+{
+	struct tar_reader reader = {
+		.what = what, .want = want, .arg = arg, .tar = tar, .bare = *bare };
+	int rc = tar_read(&reader, bytes, len, err);
+
+	*bare = reader.bare;
+	*lost_link = reader.lost_link;
+	return rc;
+}
+
 int host_tar_read(const void *bytes, size_t len, const char *what, host_tar_want want, void *arg,
 	struct host_tar *tar, struct err *err)
 {
 	struct tar_reader reader = { .what = what, .want = want, .arg = arg, .tar = tar };
-	int rc;
 
-	memset(tar, 0, sizeof(*tar));
-	if (len == 0)
-		return err_set(err, ERR_PARSE, "%s: no files arrived", what);
-	reader.archive = archive_read_new();
-	archive_read_support_format_tar(reader.archive);
-	archive_read_support_filter_none(reader.archive);
-	archive_read_set_options(reader.archive, "hdrcharset=BINARY");
-	if (archive_read_open_memory(reader.archive, bytes, len) == ARCHIVE_OK)
-		rc = tar_read_entries(&reader, err);
-	else
-		rc = tar_broken(&reader, err);
-	archive_read_free(reader.archive);
-	if (rc < 0)
-		host_tar_fini(tar);
-	else
-		tar_strip_root(&reader);
-	free(reader.root);
-	return rc;
+	return tar_read(&reader, bytes, len, err);
 }
 
 void host_tar_fini(struct host_tar *tar)

@@ -107,14 +107,12 @@ static int compare_id_then_place(const void *a, const void *b)
 	return order ? order : (x->place > y->place) - (x->place < y->place);
 }
 
-/* Moves the revisions in, sorted by id, each id once. */
-static void take_revisions(struct migration_graph *graph, struct migration_revision *take, size_t n)
+/* Sorts the revisions by id, each id once. They stay in the array given until they are put into the
+ * order they are shown in: moving them once is enough. */
+static void take_revisions(struct migration_graph *graph, struct migration_revision *r, size_t n)
 {
-	struct migration_revision *r = mem_calloc(n + 1, sizeof(*r));
 	size_t i;
 
-	if (n)
-		memcpy(r, take, n * sizeof(*r));
 	for (i = 0; i < n; i++)
 		r[i].place = i;
 	if (n > 1)
@@ -133,8 +131,6 @@ static void take_revisions(struct migration_graph *graph, struct migration_revis
 			r[i].id, r[i + 1].path);
 		migration_revision_fini(&r[i]);
 	}
-	if (n)
-		memset(take, 0, n * sizeof(*take));
 }
 
 static void index_labels(struct migration_graph *graph)
@@ -236,7 +232,6 @@ static void permute(struct migration_graph *graph, const size_t *order, const bo
 	}
 	for (i = 0; i < graph->index->n_labels; i++)
 		graph->index->labels[i].revision = rank[graph->index->labels[i].revision];
-	free(graph->revisions);
 	graph->revisions = sorted;
 	free(rank);
 }
@@ -456,6 +451,8 @@ struct migration_graph *migration_graph_new(
 	graph->current.items = mem_calloc(graph->n + 1, sizeof(size_t));
 	graph->pending.items = mem_calloc(graph->n + 1, sizeof(size_t));
 	migration_edges_fini(&edges);
+	if (n)
+		memset(take, 0, n * sizeof(*take));
 	return graph;
 }
 

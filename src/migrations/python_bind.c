@@ -22,8 +22,7 @@ static void bind(struct py_module *m, const struct py_token *name, const struct 
 
 	if (!b && m->n_bindings < PY_BINDINGS_MAX) {
 		b = &m->bindings[m->n_bindings++];
-		b->name = name->s;
-		b->len = name->len;
+		*b = (struct py_binding){ .name = name->s, .len = name->len };
 	}
 	if (!b)
 		return;
@@ -65,7 +64,7 @@ size_t py_find_at_depth(
 	size_t i;
 
 	for (i = from; i < n; i++)
-		if (t[i].depth == depth && py_is(&t[i], what))
+		if (t[i].depth == depth && *t[i].s == *what && py_is(&t[i], what))
 			return i;
 	return n;
 }

@@ -7,6 +7,7 @@
 #include <pgoncall/migrations/python_module.h>
 
 #include <stdarg.h>
+#include <stddef.h>
 #include <stdint.h>
 #include <stdio.h>
 #include <stdlib.h>
@@ -17,7 +18,8 @@
 #include <pgoncall/migrations/python_bind.h>
 
 enum {
-	INDENTS_MAX = 100 /* Python's own bound */
+	INDENTS_MAX = 100,   /* Python's own bound */
+	COMPOUND_LEN_MAX = 7 /* "finally" */
 };
 
 /* Always in the table, so that no other names crowd them out. */
@@ -186,8 +188,10 @@ static bool is_compound(const struct py_token *token)
 {
 	size_t i;
 
+	if (token->kind != PY_NAME || token->len > COMPOUND_LEN_MAX)
+		return false;
 	for (i = 0; i < sizeof(compound) / sizeof(compound[0]); i++)
-		if (py_is(token, compound[i]))
+		if (*token->s == *compound[i] && py_is(token, compound[i]))
 			return true;
 	return false;
 }
@@ -251,6 +255,20 @@ static bool has_coding_comment(const char *text, size_t len)
 	return false;
 }
 
+static bool is_ascii(const char *text, size_t len)
+{
+	uint64_t word, all = 0;
+	size_t i;
+
+	for (i = 0; i + sizeof(word) <= len; i += sizeof(word)) {
+		memcpy(&word, text + i, sizeof(word));
+		all |= word;
+	}
+	for (; i < len; i++)
+		all |= (unsigned char)text[i];
+	return !(all & 0x8080808080808080u);
+}
+
 /* Python decodes what is no comment. */
 static void check_encoding(struct walker *w, const struct py_token *token)
 {
@@ -282,15 +300,17 @@ static const struct py_value *find_value(const struct py_names *names, const cha
 void py_module_init(struct py_module *module, const char *text, size_t len)
 {
 	struct walker w = { .module = module, .n_indents = 1, .skip_column = -1 };
-	bool utf8 = !has_coding_comment(text, len);
+	bool utf8 = !is_ascii(text, len) && !has_coding_comment(text, len);
 	struct py_tokens tokens;
 	size_t i, from = 0;
 
-	memset(module, 0, sizeof(*module));
+	/* The bindings are set one by one. */
+	memset(module, 0, offsetof(struct py_module, bindings));
+	memset(&module->n_bindings, 0, sizeof(*module) - offsetof(struct py_module, n_bindings));
 	module->names.find = find_value;
 	for (i = 0; i < sizeof(tracked) / sizeof(tracked[0]); i++) {
-		module->bindings[i].name = tracked[i];
-		module->bindings[i].len = strlen(tracked[i]);
+		module->bindings[i] =
+			(struct py_binding){ .name = tracked[i], .len = strlen(tracked[i]) };
 		module->n_bindings++;
 	}
 	py_tokens_init(&tokens, text, len);
@@ -318,7 +338,8 @@ void py_module_fini(struct py_module *module)
 	for (i = 0; i < module->n_bindings; i++)
 		py_unref(module->bindings[i].value);
 	free(module->docstring);
-	memset(module, 0, sizeof(*module));
+	module->docstring = NULL;
+	module->n_bindings = 0;
 }
 
 const struct py_binding *py_module_find(const struct py_module *module, const char *name)

@@ -118,6 +118,12 @@ static bool read_field(struct reader *r)
 	return true;
 }
 
+/* Stands for itself, wherever it stands. */
+static bool is_ordinary(char c)
+{
+	return c > 0 && c < 0x7F && c != '\\' && c != '{' && c != '}' && c != '\r';
+}
+
 static void read_plain(struct reader *r)
 {
 	uint32_t cp;
@@ -126,6 +132,13 @@ static void read_plain(struct reader *r)
 	if (*r->s == '\r') {
 		r->s += r->s + 1 < r->end && r->s[1] == '\n' ? 2 : 1;
 		buf_add_char(r->out, '\n');
+		return;
+	}
+	for (used = 0; r->s + used < r->end && is_ordinary(r->s[used]); used++)
+		;
+	if (used) {
+		buf_add(r->out, r->s, used);
+		r->s += used;
 		return;
 	}
 	used = utf8_decode(r->s, (size_t)(r->end - r->s), &cp);

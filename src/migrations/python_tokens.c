@@ -70,7 +70,8 @@ static void add_token(struct lexer *lx, enum py_kind kind, const char *s, int li
 	struct py_tokens *out = lx->out;
 	struct py_token *token;
 
-	out->items = mem_grow(out->items, out->n, &out->cap, sizeof(*out->items));
+	if (out->n == out->cap)
+		out->items = mem_grow(out->items, out->n, &out->cap, sizeof(*out->items));
 	token = &out->items[out->n++];
 	token->s = s;
 	token->len = (size_t)(lx->s - s);
@@ -95,13 +96,27 @@ static bool skip_line_end(struct lexer *lx)
 
 /* --- strings --- */
 
+static bool is_prefix_letter(char c)
+{
+	switch (c) {
+	case 'r': case 'R':
+	case 'b': case 'B':
+	case 'u': case 'U':
+	case 'f': case 'F':
+	case 't': case 'T':
+		return true;
+	default:
+		return false;
+	}
+}
+
 /* Letters of a string prefix before a quote; 0 with *is_string false where no string begins. */
 static size_t string_prefix(const struct lexer *lx, bool *is_string)
 {
 	size_t n = 0;
 	char c;
 
-	while (n < 3 && (c = peek(lx, n)) && strchr("rRbBuUfFtT", c))
+	while (n < 3 && is_prefix_letter(peek(lx, n)))
 		n++;
 	c = peek(lx, n);
 	*is_string = c == '"' || c == '\'';
@@ -198,6 +213,12 @@ static void skip_backslash(struct lexer *lx, bool formatted, bool raw)
 }
 
 /* lx->s is at the prefix; afterwards after the closing quotes. */
+/* Nothing that a string's end depends on. */
+static bool is_plain(char c, char quote)
+{
+	return c != quote && c != '\\' && c != '\n' && c != '\r' && c != '{';
+}
+
 static void skip_string(struct lexer *lx, size_t prefix, int nesting)
 {
 	bool formatted = false, raw = false;
@@ -212,6 +233,8 @@ static void skip_string(struct lexer *lx, size_t prefix, int nesting)
 	quotes = at_quotes(lx, quote, 3) ? 3 : 1;
 	lx->s += quotes;
 	while (lx->s < lx->end) {
+		while (lx->s < lx->end && is_plain(*lx->s, quote))
+			lx->s++;
 		if (at_quotes(lx, quote, quotes)) {
 			lx->s += quotes;
 			return;
@@ -228,7 +251,7 @@ static void skip_string(struct lexer *lx, size_t prefix, int nesting)
 				lx->s++;
 			else
 				skip_field(lx, quote, quotes, nesting);
-		} else {
+		} else if (lx->s < lx->end) {
 			lx->s++;
 		}
 	}
@@ -324,8 +347,8 @@ static bool skip_space(struct lexer *lx)
 
 	switch (*lx->s) {
 	case ' ':
-		lx->column++;
-		lx->s++;
+		for (; lx->s < lx->end && *lx->s == ' '; lx->s++)
+			lx->column++;
 		return true;
 	case '\t':
 		lx->column = (lx->column / 8 + 1) * 8;
@@ -389,6 +412,9 @@ void py_tokens_init(struct py_tokens *tokens, const char *text, size_t len)
 	int open;
 
 	memset(tokens, 0, sizeof(*tokens));
+	/* About what a revision file has; more is grown. */
+	tokens->cap = len < PY_SOURCE_MAX ? len / 6 + 16 : 16;
+	tokens->items = mem_realloc(NULL, tokens->cap, sizeof(*tokens->items));
 	lx.line_start = true;
 	if (len >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0)
 		lx.s += 3;
@@ -413,6 +439,11 @@ void py_tokens_fini(struct py_tokens *tokens)
 
 bool py_is(const struct py_token *token, const char *what)
 {
-	return (token->kind == PY_OP || token->kind == PY_NAME) && token->len == strlen(what) &&
-	       memcmp(token->s, what, token->len) == 0;
+	size_t i;
+
+	if ((token->kind != PY_OP && token->kind != PY_NAME) || *token->s != *what)
+		return false;
+	for (i = 1; i < token->len && what[i] && what[i] == token->s[i]; i++)
+		;
+	return i == token->len && !what[i];
 }
