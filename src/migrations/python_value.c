@@ -8,6 +8,7 @@
  */
 #include <pgoncall/migrations/python.h>
 
+#include <stdint.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -28,9 +29,18 @@ static struct py_value *value_new(enum py_type type)
 	return value;
 }
 
+/* There are many of these, and nothing is in them: one of each serves all. refs 0: never freed. */
+static const struct py_value the_dynamic = { .type = PY_DYNAMIC, .weight = 1 };
+static const struct py_value the_none = { .type = PY_NONE, .weight = 1 };
+
 struct py_value *py_dynamic(void)
 {
-	return value_new(PY_DYNAMIC);
+	return (struct py_value *)(uintptr_t)&the_dynamic;
+}
+
+static struct py_value *value_none(void)
+{
+	return (struct py_value *)(uintptr_t)&the_none;
 }
 
 static struct py_value *value_string_take(char *s)
@@ -54,7 +64,8 @@ struct py_value *py_ref(const struct py_value *value)
 {
 	struct py_value *shared = (struct py_value *)value; /* the count is not part of the value */
 
-	shared->refs++;
+	if (shared->refs)
+		shared->refs++;
 	return shared;
 }
 
@@ -62,7 +73,7 @@ void py_unref(struct py_value *value)
 {
 	size_t i;
 
-	if (!value || --value->refs)
+	if (!value || !value->refs || --value->refs)
 		return;
 	for (i = 0; i < value->n; i++)
 		py_unref(value->items[i]);
@@ -137,6 +148,8 @@ static struct py_value *parse_strings(struct parser *p)
 	struct buf text = BUF_INIT;
 	enum py_type type = PY_STR, one;
 
+	/* What stands for itself is no longer than its token. */
+	buf_reserve(&text, p->pos < p->n ? p->tokens[p->pos].len : 0);
 	for (; p->pos < p->n && p->tokens[p->pos].kind == PY_STRING; p->pos++) {
 		one = py_string_value(&p->tokens[p->pos], p->names, &text);
 		if (type != PY_DYNAMIC && one != PY_STR)
@@ -254,7 +267,7 @@ static struct py_value *parse_name(struct parser *p)
 	if (at(p, "("))
 		return parse_call(p, name);
 	if (py_is(name, "None"))
-		return value_new(PY_NONE);
+		return value_none();
 	if (py_is(name, "True") || py_is(name, "False"))
 		return value_other("bool");
 	return py_dynamic();
@@ -337,6 +350,11 @@ struct py_value *py_eval(const struct py_token *tokens, size_t n, const struct p
 	struct py_value *list, *value;
 	bool comma, keyed;
 
+	/* Most are one word. */
+	if (n == 1 && tokens->kind == PY_STRING)
+		return parse_strings(&p);
+	if (n == 1 && py_is(tokens, "None"))
+		return value_none();
 	list = parse_elements(&p, &comma, &keyed);
 	if (p.pos < n || keyed || !list->n) {
 		py_unref(list);

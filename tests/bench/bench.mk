@@ -9,7 +9,13 @@ $(BENCH_BIN): $(BUILD)/bench/%: tests/bench/%.c tests/bench/samples.c tests/benc
 	$(Q)$(CC) $(OURS) $(CFLAGS) $(HARDEN) $(PKG_INC) -o $@ $(filter %.c %.a,$^) \
 		$(call layer_pkgs,ssh loop base db) -lpthread
 
+$(BUILD)/bench/scroll: tests/bench/scroll.c $(call layer_libs,ui $(call allowed,ui))
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  BENCH $@")
+	$(Q)$(CC) $(OURS) $(CFLAGS) $(HARDEN) $(PKG_INC) -o $@ $(filter %.c %.a,$^) \
+		$(call layer_pkgs,ui $(call allowed,ui)) -lm -lpthread
+
 .PHONY: bench
 bench: deps ## compare tunnel and start with OpenSSH's, side by side
-	@$(MAKE) --no-print-directory all $(BENCH_BIN)
+	@$(MAKE) --no-print-directory all $(BENCH_BIN) $(BUILD)/bench/scroll
 	@BUILD=$(BUILD) tests/bench/bench.sh

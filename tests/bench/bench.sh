@@ -1,7 +1,7 @@
 #!/bin/sh
 # Speed as ratios to OpenSSH, measured in turns on one range: the throughput and the round trip of
-# the tunnel against `ssh -L`, and the time to an answer against the one-line command that it
-# replaces. Prints a line per comparison; exits 1 if a limit is missed.
+# the tunnel against `ssh -L`, the time to an answer against the one-line command that it replaces, and
+# the revision timeline against Alembic (revisions.sh). Prints a line per comparison; exits 1 if a limit is missed.
 set -eu
 cd "$(dirname "$0")/../.."
 build=${BUILD:-build}
@@ -74,6 +74,9 @@ compare_startup() {
     row "$1" ms at-most 1 $(numbers startup "$tmp/startup")
 }
 
+# shellcheck source=tests/bench/revisions.sh
+. tests/bench/revisions.sh
+
 # shellcheck disable=SC2086
 range=$($sudo tests/range/up --owner $$)
 # shellcheck source=/dev/null # written by up
@@ -88,5 +91,6 @@ compare_startup "start, pgoncall locks (ssh ... psql)"
 # shellcheck disable=SC2086
 $sudo tests/range/incident "$range" stuck-migration >/dev/null
 compare_startup "  the same while a migration is stuck"
-printf '%-42s %9s %9s MB\n' "memory of pgoncall locks, at most" "$(numbers memory "$tmp/startup")" "-"
+printf '%-42s %9s %9s MB\n' "memory of pgoncall locks, at most" "$(numbers memory "$tmp/startup" | cut -d' ' -f1)" "-"
+compare_revisions
 exit "$missed"

@@ -1,11 +1,11 @@
 /*
  * Compares how long two commands take from exec to the end of their output, in turns, and what
- * memory the first one needs at most.
+ * memory each needs at most.
  *
  * usage: startup ROUNDS COMMAND… -- COMMAND…
  *
- * Prints "startup FIRST SECOND" in milliseconds, medians, and "memory FIRST" in MB, the largest
- * resident set. A command must print something and end with a status of at most 2, which is how
+ * Prints "startup FIRST SECOND" in milliseconds, medians, and "memory FIRST SECOND" in MB, the largest
+ * resident sets. A command must print something and end with a status of at most 2, which is how
  * pgoncall says that it found something; what a command prints on stderr is shown.
  */
 #include <errno.h>
@@ -127,6 +127,7 @@ int main(int argc, char **argv)
 				return 1;
 	printf("startup %.1f %.1f\n", samples_median(&sides[0].times),
 		samples_median(&sides[1].times));
-	printf("memory %.1f\n", (double)sides[0].rss_kb / 1024);
+	printf("memory %.1f %.1f\n", (double)sides[0].rss_kb / 1024,
+		(double)sides[1].rss_kb / 1024);
 	return 0;
 }

@@ -164,8 +164,8 @@ static void tar_holds_its_bounds(void **state)
 		&bytes);
 	expect_error(&bytes, "together are larger");
 	buf_clear(&bytes);
-	archive("mkdir many; cd many; seq 10001 | xargs touch; tar -cf - .", &bytes);
-	expect_error(&bytes, "more than 10000 files");
+	archive("mkdir many; cd many; seq 60001 | xargs touch; tar -cf - .", &bytes);
+	expect_error(&bytes, "more than 60000 files");
 	buf_fini(&bytes);
 }
 
@@ -193,6 +193,128 @@ static void tar_survives_damage(void **state)
 	buf_fini(&bad);
 }
 
+/* --- as it comes ------------------------------------------------------------------------------ */
+
+struct fed {
+	struct buf names; /* "path:bytes" of each file */
+	struct host_tar_feed feed;
+};
+
+static void on_file(void *arg, const struct host_tar_file *file)
+{
+	buf_printf(&((struct fed *)arg)->names, "%s:%zu ", file->path, file->len);
+	assert_int_equal(strlen(file->data), file->len);
+}
+
+/* In pieces of that size; returns what feeding it says. */
+static int feed(struct fed *fed, const struct buf *bytes, size_t piece, struct err *err)
+{
+	size_t at, n;
+	int rc = 0;
+
+	memset(fed, 0, sizeof(*fed));
+	host_tar_feed_init(&fed->feed, "api-1", host_tar_want_py, on_file, fed);
+	for (at = 0; at < bytes->len && rc == 0; at += n) {
+		n = bytes->len - at < piece ? bytes->len - at : piece;
+		rc = host_tar_feed_add(&fed->feed, bytes->data + at, n, err);
+	}
+	return rc == 0 ? host_tar_feed_end(&fed->feed, err) : rc;
+}
+
+static void fed_fini(struct fed *fed)
+{
+	host_tar_feed_fini(&fed->feed);
+	buf_fini(&fed->names);
+}
+
+static void tar_feed_gives_what_reading_gives(void **state)
+{
+	static const char *const scripts[] = {
+		"tar -C versions -cf - .", "tar -cf - versions", "tar -C versions -cf - --format=pax .",
+		"for i in $(seq 3000); do printf '%600s' x >versions/r$i.py; done; tar -C versions -cf - .",
+		"for i in $(seq 900); do printf '%600s' x >versions/$(printf '%0120d' $i).py; done; "
+		"tar -C versions -cf - .",
+		"for i in $(seq 900); do printf '%600s' x >versions/r$i.py; done; tar -cf - versions",
+	};
+	static const size_t pieces[] = { 1 << 20, 4096, 777 };
+	struct buf bytes, want;
+	struct host_tar tar;
+	struct fed fed;
+	size_t i, k;
+
+	(void)state;
+	for (i = 0; i < sizeof(scripts) / sizeof(scripts[0]); i++) {
+		bytes = want = (struct buf)BUF_INIT;
+		archive(scripts[i], &bytes);
+		assert_int_equal(host_tar_read(bytes.data, bytes.len, "api-1", host_tar_want_py, NULL,
+					 &tar, NULL),
+			0);
+		for (k = 0; k < tar.n; k++)
+			buf_printf(&want, "%s:%zu ", tar.files[k].path, tar.files[k].len);
+		for (k = 0; k < sizeof(pieces) / sizeof(pieces[0]); k++) {
+			assert_int_equal(feed(&fed, &bytes, pieces[k], NULL), 0);
+			assert_string_equal(buf_str(&fed.names), buf_str(&want));
+			/* Nothing but the last batch is left. */
+			if (i == 3)
+				assert_true(fed.feed.n_files == 3002 && fed.feed.held.len < 1 << 20);
+			fed_fini(&fed);
+		}
+		host_tar_fini(&tar);
+		buf_fini(&bytes);
+		buf_fini(&want);
+	}
+}
+
+static void tar_feed_says_what_is_broken(void **state)
+{
+	struct buf bytes = BUF_INIT;
+	struct err err;
+	struct fed fed;
+
+	(void)state;
+	assert_int_equal(feed(&fed, &bytes, 100, &err), -1);
+	assert_non_null(strstr(err.text, "no files arrived"));
+	fed_fini(&fed);
+	buf_add_str(&bytes, "Error: no such container: api-1, and some more text that is no archive");
+	assert_int_equal(feed(&fed, &bytes, 10, &err), -1);
+	fed_fini(&fed);
+	buf_clear(&bytes);
+	archive("for i in $(seq 900); do printf '%600s' x >versions/r$i.py; done;"
+		" tar -C versions -cf - .",
+		&bytes);
+	bytes.len -= bytes.len / 3;
+	assert_int_equal(feed(&fed, &bytes, 4096, &err), -1);
+	fed_fini(&fed);
+	buf_fini(&bytes);
+}
+
+/* A link back to what was handed on: the reader must hold all, and then it is there. */
+static void tar_feed_tells_a_lost_link(void **state)
+{
+	struct buf bytes = BUF_INIT;
+	struct err err;
+	struct fed fed;
+	int rc;
+
+	(void)state;
+	archive("for i in $(seq 900); do printf '%600s' x >versions/r$i.py; done;"
+		" ln versions/r1.py versions/zz.py;"
+		" tar -C versions --sort=name -cf - .",
+		&bytes);
+	assert_int_equal(feed(&fed, &bytes, 4096, &err), -1);
+	assert_true(fed.feed.lost_link);
+	fed_fini(&fed);
+	memset(&fed, 0, sizeof(fed));
+	host_tar_feed_init(&fed.feed, "api-1", host_tar_want_py, on_file, &fed);
+	fed.feed.hold = true;
+	rc = host_tar_feed_add(&fed.feed, bytes.data, bytes.len, &err);
+	assert_int_equal(rc, 0);
+	assert_int_equal(host_tar_feed_end(&fed.feed, &err), 0);
+	assert_non_null(strstr(buf_str(&fed.names), "zz.py:600"));
+	fed_fini(&fed);
+	buf_fini(&bytes);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -203,6 +325,9 @@ int main(void)
 		cmocka_unit_test(tar_refuses_what_is_cut_off_or_no_archive),
 		cmocka_unit_test(tar_holds_its_bounds),
 		cmocka_unit_test(tar_survives_damage),
+		cmocka_unit_test(tar_feed_gives_what_reading_gives),
+		cmocka_unit_test(tar_feed_says_what_is_broken),
+		cmocka_unit_test(tar_feed_tells_a_lost_link),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -278,7 +278,7 @@ static struct console_facts picture_facts(void)
 	return facts;
 }
 
-static void picture_init(struct picture *picture)
+__attribute__((unused)) static void picture_init(struct picture *picture)
 {
 	static const enum key_command on[] = { CMD_CANCEL_QUERY, CMD_TERMINATE, CMD_RUNBOOKS,
 		CMD_OPEN_RUNBOOK, CMD_REVIEW, CMD_REFRESH, CMD_PAUSE, CMD_TARGET, CMD_COPY,
@@ -314,7 +314,7 @@ static void picture_init(struct picture *picture)
 	picture->now.wall = PICTURE_WALL;
 }
 
-static void picture_fini(struct picture *picture)
+__attribute__((unused)) static void picture_fini(struct picture *picture)
 {
 	console_free(picture->console);
 	db_snapshot_free(picture->snapshot);
