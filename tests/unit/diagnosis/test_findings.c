@@ -501,6 +501,89 @@ static void findings_take_others(void **state)
 	assert_int_equal(i, 20);
 }
 
+static void add_image(struct migration_sources *sources, const char *name, const struct file *files,
+	size_t n)
+{
+	size_t i = migration_sources_add(sources, name, true, name);
+
+	migration_sources_set(sources, i, graph_new(files, n, NULL), NULL);
+}
+
+static void mark(struct migration_sources *sources, const char *row)
+{
+	struct strlist rows;
+
+	strlist_init(&rows);
+	strlist_add(&rows, row);
+	migration_sources_mark(sources, &rows);
+	strlist_fini(&rows);
+}
+
+static void findings_of_images_that_disagree(void **state)
+{
+	static const struct file two_tips[] = {
+		{ "a", "", "first" },
+		{ "b", "a", "blue's" },
+		{ "c", "a", "other" },
+	};
+	struct migration_sources sources = { 0 };
+	struct finding_input in = { .sources = &sources };
+
+	(void)state;
+	add_image(&sources, "blue", two_tips, 2);
+	add_image(&sources, "green", two_tips, 2);
+	in.graph = sources.merged;
+	mark(&sources, "b");
+	findings_expect(&in, 0, "");
+	/* One more in green, not applied: two heads there, and none of them in blue. */
+	migration_sources_set(&sources, 1, graph_new(two_tips, 3, NULL), NULL);
+	in.graph = sources.merged;
+	mark(&sources, "b");
+	findings_expect(&in, 1,
+		"warning multiple-heads [multiple-heads] The migrations of green have 2 heads (b, "
+		"c): alembic upgrade head fails until they are merged.\n"
+		"warning colour-skew [standard-deployment] The images disagree about their "
+		"migrations: c (green only). What an upgrade runs depends on the image it runs in.\n"
+		"warning pending-migrations [manual-migration] 1 revision is pending: c (other).\n");
+	/* Applied by green: blue is behind, and only green goes back. */
+	mark(&sources, "c");
+	findings_expect(&in, 1,
+		"warning multiple-heads [multiple-heads] The migrations of green have 2 heads (b, "
+		"c): alembic upgrade head fails until they are merged.\n"
+		"warning colour-skew [standard-deployment] The database is ahead of blue: c is "
+		"applied, and blue has no file of it, so alembic fails there; only green can roll it "
+		"back, but it has no downgrade().\n"
+		"warning pending-migrations [manual-migration] 1 revision is pending: b (blue's).\n");
+	migration_sources_fini(&sources);
+}
+
+static void findings_of_legacy_files(void **state)
+{
+	struct finding_input in = { NULL };
+	struct legacy_list legacy;
+	struct strlist files, rows;
+
+	(void)state;
+	strlist_init(&files);
+	strlist_init(&rows);
+	strlist_add_words(&files, "1_a.sql 2_b.sql 3_c.sql");
+	strlist_add_words(&rows, "1_a.sql gone.sql");
+	legacy_list_init(&legacy, &files, &rows);
+	in.legacy = &legacy;
+	findings_expect(&in, 1,
+		"warning legacy-sql-pending [legacy-sql-hotfix] 2 legacy SQL files are pending: "
+		"2_b.sql, 3_c.sql; 1 recorded in sql_migrations and not in the image: gone.sql.\n");
+	legacy_list_fini(&legacy);
+	strlist_add_words(&rows, "2_b.sql 3_c.sql");
+	legacy_list_init(&legacy, &files, &rows);
+	findings_expect(&in, 0,
+		"info legacy-sql-pending [legacy-sql-hotfix] Legacy SQL: 1 recorded in "
+		"sql_migrations and not in the image: gone.sql.\n");
+	legacy_list_fini(&legacy);
+	strlist_fini(&files);
+	strlist_fini(&rows);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -515,6 +598,8 @@ int main(void)
 		cmocka_unit_test(findings_of_the_version_table),
 		cmocka_unit_test(findings_of_revisions),
 		cmocka_unit_test(findings_take_others),
+		cmocka_unit_test(findings_of_images_that_disagree),
+		cmocka_unit_test(findings_of_legacy_files),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
