@@ -552,7 +552,7 @@ static void findings_of_images_that_disagree(void **state)
 		"c): alembic upgrade head fails until they are merged.\n"
 		"warning colour-skew [standard-deployment] The database is ahead of blue: c is "
 		"applied, and blue has no file of it, so alembic fails there; only green can roll it "
-		"back, but it has no downgrade().\n"
+		"back, but its downgrade() does nothing.\n"
 		"warning pending-migrations [manual-migration] 1 revision is pending: b (blue's).\n");
 	migration_sources_fini(&sources);
 }
