@@ -212,7 +212,7 @@ static void revisions_show_the_sql_alembic_would_run(void **state)
 	/* Ctrl-C ends what runs and leaves the page; nothing was changed anywhere. */
 	pty_key(p, "u");
 	pty_wait_text(p, "asking alembic in", PTY_WAIT_MS);
-	pty_key(p, "Ctrl-C");
+	pty_key(p, "C-c");
 	pty_wait_text(p, "interrupted; what was printed until then", PTY_WAIT_MS);
 	pty_key(p, "Esc");
 	pty_wait_gone(p, "SQL of upgrade", PTY_WAIT_MS);
