@@ -68,7 +68,7 @@ static void read_value(struct reading *r, const char *name, const char *value)
 	strlist_fini(&quoted);
 }
 
-/* A comment of the line's own, or behind white space, as ConfigParser reads Alembic's template. */
+/* A comment of the line's own, or, as Alembic's template has one, "#" behind white space. */
 static void cut_comment(char *line)
 {
 	char *s;
@@ -76,7 +76,7 @@ static void cut_comment(char *line)
 	if (line[strspn(line, " \t")] == '#' || line[strspn(line, " \t")] == ';')
 		*line = '\0';
 	for (s = line; *s; s++)
-		if ((*s == '#' || *s == ';') && s > line && (s[-1] == ' ' || s[-1] == '\t')) {
+		if (*s == '#' && s > line && (s[-1] == ' ' || s[-1] == '\t')) {
 			*s = '\0';
 			return;
 		}

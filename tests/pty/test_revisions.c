@@ -258,7 +258,7 @@ static void revisions_show_what_runs(void **state)
 static const char checkout[] =
 	"r=%s/checkout; m=%s/ran; mkdir -p $r/migrations/versions $r/.git-programs;"
 	" printf '#!/bin/sh\\ntouch %%s\\ncat\\n' $m >$r/.git-programs/evil;"
-	" printf '#!/bin/sh\\necho \"[GNUPG:] SIG_CREATED \" >&2;"
+	" printf '#!/bin/sh\\ncat >/dev/null\\necho \"[GNUPG:] SIG_CREATED \" >&2;"
 	" echo \"-----BEGIN PGP SIGNATURE-----\"; echo; echo \"-----END PGP SIGNATURE-----\"\\n'"
 	" >$r/.git-programs/sign; chmod +x $r/.git-programs/*; e=$r/.git-programs/evil;"
 	" cp tests/range/project/migrations/versions/*.py $r/migrations/versions/;"
