@@ -77,58 +77,31 @@ static void json_print(FILE *out, json_t *value)
 	json_decref(value);
 }
 
-/* The names of the sources that have it. */
-static json_t *json_sources_of(
-	const struct migration_sources *sources, const struct migration_revision *revision)
+/* What one source has and another has not, as problems: the keys of the answer are a contract. */
+static void json_add_skew(json_t *problems, const struct output_revisions *shown)
 {
-	json_t *array = json_array();
+	const struct migration_revision *r;
+	struct buf text = BUF_INIT;
+	json_t *o;
 	size_t i;
 
-	for (i = 0; i < sources->n; i++)
-		if (revision->sources >> i & 1)
-			json_array_append_new(array, json_string(sources->items[i].name));
-	return array;
-}
-
-static json_t *json_sources(const struct migration_sources *sources)
-{
-	const struct migration_source *source;
-	json_t *array = json_array(), *o;
-	size_t i;
-
-	for (i = 0; i < sources->n; i++) {
-		source = &sources->items[i];
+	for (i = 0; shown->sources && i < shown->graph->n; i++) {
+		r = &shown->graph->revisions[i];
+		buf_clear(&text);
+		migration_sources_skew(shown->sources, r, &text);
+		if (!text.len)
+			continue;
 		o = json_object();
-		json_object_set_new(o, "name", json_string(source->name));
-		json_object_set_new(o, "where", json_text(source->where));
-		json_object_set_new(o, "image", json_boolean(source->image));
-		json_object_set_new(
-			o, "error", source->error ? json_text(source->error) : json_null());
-		json_object_set_new(o, "heads",
-			source->graph ? json_ids(source->graph, &source->graph->heads)
-				      : json_null());
-		json_array_append_new(array, o);
+		json_object_set_new(o, "code", json_string("source-skew"));
+		json_object_set_new(o, "text", json_sprintf("%s: %s", r->id, buf_str(&text)));
+		json_object_set_new(o, "path", json_text_or_null(r->path));
+		json_object_set_new(o, "line", json_null());
+		json_array_append_new(problems, o);
 	}
-	return array;
+	buf_fini(&text);
 }
 
-static json_t *json_legacy(const struct legacy_list *legacy)
-{
-	json_t *array = json_array(), *o;
-	size_t i;
-
-	for (i = 0; i < legacy->n; i++) {
-		o = json_object();
-		json_object_set_new(o, "name", json_text(legacy->items[i].name));
-		json_object_set_new(
-			o, "state", json_string(legacy_state_name(legacy->items[i].state)));
-		json_array_append_new(array, o);
-	}
-	return array;
-}
-
-static json_t *json_revision(
-	const struct output_revisions *shown, const struct migration_revision *revision)
+static json_t *json_revision(const struct migration_revision *revision)
 {
 	json_t *o = json_object();
 
@@ -144,16 +117,12 @@ static json_t *json_revision(
 	json_object_set_new(o, "branchpoint", json_boolean(revision->is_branchpoint));
 	json_object_set_new(o, "merge", json_boolean(revision->is_merge));
 	json_object_set_new(o, "state", json_string(migration_state_name(revision->state)));
-	if (shown->sources) {
-		json_object_set_new(o, "sources", json_sources_of(shown->sources, revision));
-		json_object_set_new(
-			o, "commit", revision->commit ? json_text(revision->commit) : json_null());
-	}
 	return o;
 }
 
-static json_t *json_problems(const struct migration_problems *problems)
+static json_t *json_problems(const struct output_revisions *shown)
 {
+	const struct migration_problems *problems = &shown->graph->problems;
 	json_t *array = json_array(), *o;
 	size_t i;
 
@@ -163,9 +132,11 @@ static json_t *json_problems(const struct migration_problems *problems)
 		json_object_set_new(o, "text", json_text(problems->items[i].text));
 		json_object_set_new(o, "path", json_text_or_null(problems->items[i].path));
 		json_object_set_new(o, "line",
-			problems->items[i].line ? json_integer(problems->items[i].line) : json_null());
+			problems->items[i].line ? json_integer(problems->items[i].line)
+						: json_null());
 		json_array_append_new(array, o);
 	}
+	json_add_skew(array, shown);
 	return array;
 }
 
@@ -176,15 +147,11 @@ void output_history_json(FILE *out, const struct output_revisions *revisions)
 	size_t i;
 
 	for (i = 0; i < graph->n; i++)
-		json_array_append_new(array, json_revision(revisions, &graph->revisions[i]));
+		json_array_append_new(array, json_revision(&graph->revisions[i]));
 	json_object_set_new(root, "revisions", array);
 	json_object_set_new(root, "heads", json_ids(graph, &graph->heads));
 	json_object_set_new(root, "current", json_ids(graph, &graph->current));
-	json_object_set_new(root, "problems", json_problems(&graph->problems));
-	if (revisions->sources)
-		json_object_set_new(root, "sources", json_sources(revisions->sources));
-	if (revisions->legacy)
-		json_object_set_new(root, "legacy", json_legacy(revisions->legacy));
+	json_object_set_new(root, "problems", json_problems(revisions));
 	json_print(out, root);
 }
 
@@ -196,11 +163,11 @@ void output_pending_json(FILE *out, const struct output_revisions *revisions)
 
 	for (i = 0; i < graph->pending.n; i++)
 		json_array_append_new(
-			array, json_revision(revisions, &graph->revisions[graph->pending.items[i]]));
+			array, json_revision(&graph->revisions[graph->pending.items[i]]));
 	json_object_set_new(root, "pending", array);
 	json_object_set_new(root, "heads", json_ids(graph, &graph->heads));
 	json_object_set_new(root, "current", json_ids(graph, &graph->current));
-	json_object_set_new(root, "problems", json_problems(&graph->problems));
+	json_object_set_new(root, "problems", json_problems(revisions));
 	json_print(out, root);
 }
 
