@@ -22,8 +22,8 @@
 #define DIRECTORY_DEPTH_MAX 16
 
 /* Fewer files than this are not worth a thread. */
-#define DIRECTORY_SHARE    500
-#define DIRECTORY_THREADS  4
+#define DIRECTORY_SHARE   500
+#define DIRECTORY_THREADS 4
 
 struct directory {
 	struct migration_revision *revisions;
@@ -86,7 +86,8 @@ static void share_add_file(
 	struct err err;
 
 	if (directory_read_file(share->dir_fd, file->name, file->regular, text, &err) < 0)
-		migration_problems_add(&share->problems, "parse-error", true, path, 0, "%s", err.text);
+		migration_problems_add(
+			&share->problems, "parse-error", true, path, 0, "%s", err.text);
 	else if (migration_revision_parse(path, buf_str(text), text->len,
 			 &share->revisions[share->n], &share->problems) == 0)
 		share->n++;
@@ -145,8 +146,8 @@ static void directory_add_files(struct directory *d, int dir_fd, const char *pat
 		shares[i].revisions = d->revisions + d->n + from;
 		migration_problems_init(&shares[i].problems);
 		/* The last is this thread's own. */
-		shares[i].threaded = i + 1 < n_shares &&
-			pthread_create(&shares[i].thread, NULL, share_run, &shares[i]) == 0;
+		shares[i].threaded = i + 1 < n_shares && pthread_create(&shares[i].thread, NULL,
+								 share_run, &shares[i]) == 0;
 	}
 	for (i = 0; i < n_shares; i++)
 		if (!shares[i].threaded)
@@ -166,7 +167,8 @@ static bool directory_is_folder(int dir_fd, const struct dirent *entry)
 	return fstatat(dir_fd, entry->d_name, &st, AT_SYMLINK_NOFOLLOW) == 0 && S_ISDIR(st.st_mode);
 }
 
-static void directory_add_folder(struct directory *d, DIR *stream_take, const char *path, int depth);
+static void directory_add_folder(
+	struct directory *d, DIR *stream_take, const char *path, int depth);
 
 static void directory_add_below(
 	struct directory *d, int dir_fd, const char *path, const char *folder, int depth)

@@ -20,7 +20,7 @@
 /* Alembic imports the whole application first. */
 #define TOLD_TIMEOUT_MS 30000
 /* Bytes of what a command says on stderr. */
-#define COMPLAINT_MAX    4096
+#define COMPLAINT_MAX 4096
 /* How often files are read again while the database has a revision that none of them knows. */
 #define FILES_AGAIN_NS (10 * CLOCK_NS_PER_S)
 
@@ -369,8 +369,8 @@ static void read_open_stream(struct target_read *read, const char *command)
 		read->dirs.items[read->next_dir], read_source(read)->where);
 	host_tar_feed_init(&read->feed, read->what, read_want, read_on_file, read);
 	read->feed.hold = read->hold;
-	read->timer = loop_timer_start(
-		read->target->loop, FILES_TIMEOUT_MS, 0, read_on_timeout, read);
+	read->timer =
+		loop_timer_start(read->target->loop, FILES_TIMEOUT_MS, 0, read_on_timeout, read);
 	read->stream = host_stream_start(
 		read->target->loop, read_transport(read), command, NULL, 0, &events);
 }

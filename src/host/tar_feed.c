@@ -8,11 +8,11 @@
 
 #include "tar_reader.h"
 
-#define TAR_BLOCK       512
-#define TAR_SIZE_AT     124
-#define TAR_SIZE_LEN    12
-#define TAR_TYPE_AT     156
-#define FEED_BATCH      (256u << 10)
+#define TAR_BLOCK    512
+#define TAR_SIZE_AT  124
+#define TAR_SIZE_LEN 12
+#define TAR_TYPE_AT  156
+#define FEED_BATCH   (256u << 10)
 
 void host_tar_feed_init(struct host_tar_feed *feed, const char *what, host_tar_want want,
 	host_tar_file_cb file, void *arg)
@@ -79,13 +79,13 @@ static void feed_scan(struct host_tar_feed *feed)
 		}
 		feed_step(feed, header);
 		feed->pending = !feed->hold && feed->next > feed->held.len &&
-			!strchr("xLK", header[TAR_TYPE_AT] ? header[TAR_TYPE_AT] : '0');
+				!strchr("xLK", header[TAR_TYPE_AT] ? header[TAR_TYPE_AT] : '0');
 	}
 }
 
 /* Reads the first len bytes held as an archive of their own. *bare: as far as they show. */
-static int feed_read(struct host_tar_feed *feed, size_t len, bool *bare, struct host_tar *tar,
-	struct err *err)
+static int feed_read(
+	struct host_tar_feed *feed, size_t len, bool *bare, struct host_tar *tar, struct err *err)
 {
 	struct buf archive = BUF_INIT;
 	bool lost = false;

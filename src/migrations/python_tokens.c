@@ -99,11 +99,16 @@ static bool skip_line_end(struct lexer *lx)
 static bool is_prefix_letter(char c)
 {
 	switch (c) {
-	case 'r': case 'R':
-	case 'b': case 'B':
-	case 'u': case 'U':
-	case 'f': case 'F':
-	case 't': case 'T':
+	case 'r':
+	case 'R':
+	case 'b':
+	case 'B':
+	case 'u':
+	case 'U':
+	case 'f':
+	case 'F':
+	case 't':
+	case 'T':
 		return true;
 	default:
 		return false;

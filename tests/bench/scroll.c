@@ -54,7 +54,8 @@ static struct migration_graph *make_graph(void)
 
 static int compare_times(const void *a, const void *b)
 {
-	return (*(const int64_t *)a > *(const int64_t *)b) - (*(const int64_t *)a < *(const int64_t *)b);
+	return (*(const int64_t *)a > *(const int64_t *)b) -
+	       (*(const int64_t *)a < *(const int64_t *)b);
 }
 
 int main(void)

@@ -53,8 +53,8 @@ static void script(struct fixture *f, const char *text)
 static char *app_of(struct fixture *f, const char *colour)
 {
 	const char *key = strcmp(range_value(f->range, "RANGE_FORM"), "docker") == 0
-		? (*colour == 'b' ? "APP_CONTAINER" : "GREEN_CONTAINER")
-		: (*colour == 'b' ? "APP_DIR" : "GREEN_DIR");
+				  ? (*colour == 'b' ? "APP_CONTAINER" : "GREEN_CONTAINER")
+				  : (*colour == 'b' ? "APP_DIR" : "GREEN_DIR");
 
 	return mem_strdup(range_value(f->range, key));
 }
@@ -266,10 +266,13 @@ static const char checkout[] =
 	" git add migrations; git -c user.name=Ann -c user.email=ann@example.org"
 	" -c gpg.program=$r/.git-programs/sign commit -q -S -m 'Add all revisions';"
 	" cp migrations/versions/d4c6f8a0b2e1_*.py .; printf '*.py filter=evil diff=evil\\n'"
-	" >.gitattributes; for key in core.fsmonitor core.pager pager.log core.sshCommand core.editor"
+	" >.gitattributes; for key in core.fsmonitor core.pager pager.log core.sshCommand "
+	"core.editor"
 	" gpg.program diff.external filter.evil.clean filter.evil.smudge diff.evil.command"
-	" diff.evil.textconv core.askPass; do git config $key $e; done; git config log.showSignature true;"
-	" for hook in post-index-change reference-transaction pre-commit; do cp $e .git/hooks/$hook; done";
+	" diff.evil.textconv core.askPass; do git config $key $e; done; git config "
+	"log.showSignature true;"
+	" for hook in post-index-change reference-transaction pre-commit; do cp $e "
+	".git/hooks/$hook; done";
 
 static void revisions_compare_with_a_hostile_checkout(void **state)
 {
@@ -327,8 +330,7 @@ static void revisions_ask_alembic_what_is_computed(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-#define REVISIONS_TEST(name)                                                                       \
-	cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
+#define REVISIONS_TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 		REVISIONS_TEST(revisions_show_images_that_disagree),
 		REVISIONS_TEST(revisions_show_a_database_ahead_of_an_image),
 		REVISIONS_TEST(revisions_show_a_row_no_file_knows),

@@ -37,6 +37,7 @@ size_t migration_graph_index_label(const struct migration_graph *graph, const ch
 /* As migration_walk, through this graph. */
 size_t migration_graph_walk(const struct migration_graph *graph, bool *todo, size_t *out);
 /* The revisions as their files were given, for making another graph; the array is the caller's. */
-const struct migration_revision **migration_graph_in_file_order(const struct migration_graph *graph);
+const struct migration_revision **migration_graph_in_file_order(
+	const struct migration_graph *graph);
 
 #endif

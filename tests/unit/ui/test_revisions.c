@@ -21,9 +21,12 @@ static const struct {
 } files[] = {
 	{ "a0", "\"\"\"Initial schema\n\nCreate Date: 2025-01-01 10:00:00\n\"\"\"\n"
 		"revision = 'a0'\ndown_revision = None\n"
-		"def upgrade():\n    op.x()  # all of it\ndef downgrade():\n    op.y(1, \"two\")\n" },
-	{ "b1", "\"\"\"Add users\"\"\"\nrevision = 'b1'\ndown_revision = 'a0'\ndef upgrade():\n    x()\n" },
-	{ "b2", "\"\"\"Add teams\"\"\"\nrevision = 'b2'\ndown_revision = 'a0'\nbranch_labels = 'teams'\n"
+		"def upgrade():\n    op.x()  # all of it\ndef downgrade():\n    op.y(1, "
+		"\"two\")\n" },
+	{ "b1", "\"\"\"Add users\"\"\"\nrevision = 'b1'\ndown_revision = 'a0'\ndef upgrade():\n    "
+		"x()\n" },
+	{ "b2", "\"\"\"Add teams\"\"\"\nrevision = 'b2'\ndown_revision = 'a0'\nbranch_labels = "
+		"'teams'\n"
 		"def upgrade():\n    x()\ndef downgrade():\n    pass\n" },
 	{ "c0", "\"\"\"Merge both\"\"\"\nrevision = 'c0'\ndown_revision = ('b1', 'b2')\n" },
 	{ "x0", "\"\"\"Billing\"\"\"\nrevision = 'x0'\ndown_revision = None\ndepends_on = 'b1'\n" },
@@ -169,7 +172,8 @@ static void revisions_show_unknown_rows(void **state)
 static void revisions_page_has_source_and_sql(void **state)
 {
 	struct revisions_preview preview = { .id = "a0",
-		.text = "-- Running upgrade  -> a0\n\nCREATE TABLE users (\n\tid INTEGER\n);\n\x1b[2J",
+		.text = "-- Running upgrade  -> a0\n\nCREATE TABLE users (\n\tid "
+			"INTEGER\n);\n\x1b[2J",
 		.state = "printed by alembic in api-1 in 0.4 s" };
 	struct console_intent intent;
 	struct scene scene;
@@ -203,7 +207,7 @@ static void expect_rows(struct scene *scene, const char *filter, const char *wan
 	press(scene, filter);
 	press(scene, "\r");
 	console_pane_text(scene->console, &got);
-	rest = got.data ? got.data : (char *)(uintptr_t)"";
+	rest = got.data ? got.data : (char *)(uintptr_t) "";
 	for (line = strsep(&rest, "\n"); line; line = strsep(&rest, "\n")) {
 		if (*line && !str_starts(want, line))
 			fail_msg("'%s' gave '%s', not '%s'", filter, line, want);
