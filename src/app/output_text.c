@@ -258,8 +258,8 @@ void output_history_text(FILE *out, const struct output_revisions *revisions, bo
 	}
 	for (i = 0; i < graph->unknown_rows.n; i++) {
 		buf_add_str(&line, ascii ? "? " : "? ");
-		add_text(&line, graph->unknown_rows.items[i], ids + 1);
-		buf_add_str(&line, "in the database, but in no revision file");
+		add_text(&line, graph->unknown_rows.items[i], ids);
+		buf_add_str(&line, " in the database, but in no revision file");
 		print_line(out, &line);
 	}
 	print_problems(out, graph);
