@@ -69,6 +69,12 @@ int build_facts(struct db_snapshot *snapshot, const struct db_result *result, st
 	server->max_connections = row_int(&row, DB_FACTS_MAX_CONNECTIONS);
 	server->reserved_connections = row_int(&row, DB_FACTS_RESERVED);
 	server->used_connections = row_int(&row, DB_FACTS_USED);
+	row_set(&row, DB_FACTS_XMIN_KIND, &server->xmin_kind);
+	row_set(&row, DB_FACTS_XMIN_NAME, &server->xmin_name);
+	server->xmin_age = atol(row_text(&row, DB_FACTS_XMIN_AGE));
+	server->replicas = row_int(&row, DB_FACTS_REPLICAS);
+	server->lag_s = row_age(&row, DB_FACTS_LAG);
+	server->lag_bytes = row_age(&row, DB_FACTS_LAG_BYTES);
 	if (!row_bool(&row, DB_FACTS_TABLE))
 		snapshot->version_table = DB_VERSION_TABLE_MISSING;
 	else if (!row_bool(&row, DB_FACTS_TABLE_READABLE))
@@ -158,6 +164,21 @@ static void build_gids(struct db_session *session, const char *array)
 	strlist_fini(&all);
 }
 
+/* "CREATE INDEX: building index 42 %" */
+static void build_progress(struct db_session *s, const struct row *row)
+{
+	double total = strtod(row_text(row, DB_SESSION_PROGRESS_TOTAL), NULL);
+
+	row_set(row, DB_SESSION_PROGRESS, &s->progress);
+	s->progress_done = strtod(row_text(row, DB_SESSION_PROGRESS_DONE), NULL);
+	if (!s->progress[0] || !(total > 0))
+		return;
+	s->progress_ratio = fmin(1, fmax(0, s->progress_done / total));
+	free(s->progress);
+	s->progress = mem_printf("%s %d %%", row_text(row, DB_SESSION_PROGRESS),
+		(int)(100 * s->progress_ratio));
+}
+
 static void build_session(struct db_session *s, const struct row *row)
 {
 	s->pid = row_int(row, DB_SESSION_PID);
@@ -175,7 +196,7 @@ static void build_session(struct db_session *s, const struct row *row)
 	row_set(row, DB_SESSION_WAIT_EVENT_TYPE, &s->wait_event_type);
 	row_set(row, DB_SESSION_WAIT_EVENT, &s->wait_event);
 	row_set(row, DB_SESSION_QUERY, &s->query);
-	row_set(row, DB_SESSION_PROGRESS, &s->progress);
+	build_progress(s, row);
 	s->backend_age_s = row_age(row, DB_SESSION_BACKEND_AGE);
 	s->xact_age_s = row_age(row, DB_SESSION_XACT_AGE);
 	s->query_age_s = row_age(row, DB_SESSION_QUERY_AGE);
@@ -195,12 +216,16 @@ static void build_session(struct db_session *s, const struct row *row)
 int build_sessions(struct db_snapshot *snapshot, const struct db_result *result, struct err *err)
 {
 	struct row row = { result, 0 };
+	double ms;
 
 	if (db_result_cols(result) != DB_SESSION_COLS)
 		return err_set(err, ERR_DATABASE,
 			"the server's list of sessions has another shape than expected");
-	for (; row.at < db_result_rows(result); row.at++)
+	for (; row.at < db_result_rows(result); row.at++) {
 		build_session(db_snapshot_add(snapshot), &row);
+		ms = strtod(row_text(&row, DB_SESSION_SERVER_MS), NULL);
+		snapshot->server_ms = fmax(snapshot->server_ms, ms);
+	}
 	return 0;
 }
 

@@ -65,33 +65,88 @@ static void fold_edges(struct db_snapshot *snapshot, const struct pids *pids,
 	free(old);
 }
 
-static bool fold_same_wait(const struct db_session *a, const struct db_session *b)
+/* Up to the row that a transaction is awaited for, which may be known of one waiter only. */
+static size_t fold_object_len(const struct db_session *s)
 {
-	return strcmp(a->waits_for.mode, b->waits_for.mode) == 0 &&
-	       strcmp(a->waits_for.relation, b->waits_for.relation) == 0;
+	const char *row = strstr(s->waits_for.relation, " (row of ");
+
+	return row ? (size_t)(row - s->waits_for.relation) : strlen(s->waits_for.relation);
 }
 
-/* Blockers were asked for DB_WAITERS_MAX waiters only, those that wait longest. A later one that waits
- * for the same lock in the same mode is blocked by all that blocks an earlier one. */
+static bool fold_same_object(const struct db_session *a, const struct db_session *b)
+{
+	size_t len = fold_object_len(a);
+
+	return len == fold_object_len(b) &&
+	       strncmp(a->waits_for.relation, b->waits_for.relation, len) == 0;
+}
+
+static void fold_copy_edges(struct db_session *to, const struct db_session *from)
+{
+	size_t k;
+
+	for (k = 0; k < from->n_blocked_by; k++)
+		if (from->blocked_by[k] != to->pid)
+			db_session_add_blocker(to, from->blocked_by[k]);
+	if (!to->blocked_by_gids.n)
+		strlist_copy(&to->blocked_by_gids, &from->blocked_by_gids);
+}
+
+/* Longest waiting first: the order of a queue. */
+static int fold_compare_waits(const void *a, const void *b)
+{
+	const struct db_session *x = *(struct db_session *const *)a;
+	const struct db_session *y = *(struct db_session *const *)b;
+
+	if (x->wait_age_s > y->wait_age_s || y->wait_age_s > x->wait_age_s)
+		return x->wait_age_s > y->wait_age_s ? -1 : 1;
+	return (x->pid > y->pid) - (x->pid < y->pid);
+}
+
+static bool fold_same_queue(const struct db_session *a, const struct db_session *b)
+{
+	return strcmp(a->waits_for.mode, b->waits_for.mode) == 0 && fold_same_object(a, b);
+}
+
+/* The blockers of waiters[at], for which nobody was asked: those of the nearest one ahead in the same
+ * queue, and whoever between the two waits for a mode that conflicts. */
+static void fold_infer(struct db_session **waiters, size_t n, size_t at, const bool *asked)
+{
+	struct db_session *s = waiters[at];
+	size_t i;
+
+	for (i = at; i-- > 0;) {
+		if (asked[i] && fold_same_queue(s, waiters[i])) {
+			fold_copy_edges(s, waiters[i]);
+			break;
+		}
+		if (fold_same_object(s, waiters[i]) &&
+			db_lock_conflicts(waiters[i]->waits_for.mode, s->waits_for.mode))
+			db_session_add_blocker(s, waiters[i]->pid);
+	}
+	for (i = at + 1; i < n && !s->n_blocked_by; i++)
+		if (asked[i] && fold_same_queue(s, waiters[i]))
+			fold_copy_edges(s, waiters[i]);
+}
+
+/* Waiters beyond the cap of the query: what they wait for follows from the order of the queue. */
 static void fold_inherit(struct db_snapshot *snapshot)
 {
-	struct db_session *s = snapshot->sessions;
-	size_t n = snapshot->n_sessions, n_waiting = 0, i, j, k;
+	struct db_session **waiters = mem_calloc(snapshot->n_sessions + 1, sizeof(*waiters));
+	bool *asked = mem_calloc(snapshot->n_sessions + 1, sizeof(*asked));
+	size_t n = 0, i;
 
+	for (i = 0; i < snapshot->n_sessions; i++)
+		if (snapshot->sessions[i].waits_for.mode[0])
+			waiters[n++] = &snapshot->sessions[i];
+	qsort(waiters, n, sizeof(struct db_session *), fold_compare_waits);
 	for (i = 0; i < n; i++)
-		n_waiting += s[i].waits_for.mode[0] != '\0';
-	for (i = 0; i < n && n_waiting > DB_WAITERS_MAX; i++) {
-		if (!s[i].waits_for.mode[0] || s[i].n_blocked_by)
-			continue;
-		for (j = 0; j < n; j++)
-			if (s[j].n_blocked_by && fold_same_wait(&s[i], &s[j]))
-				break;
-		for (k = 0; j < n && k < s[j].n_blocked_by; k++)
-			if (s[j].blocked_by[k] != s[i].pid)
-				db_session_add_blocker(&s[i], s[j].blocked_by[k]);
-		if (j < n && !s[i].blocked_by_gids.n)
-			strlist_copy(&s[i].blocked_by_gids, &s[j].blocked_by_gids);
-	}
+		asked[i] = waiters[i]->n_blocked_by > 0;
+	for (i = 0; i < n && n > DB_WAITERS_MAX; i++)
+		if (!asked[i])
+			fold_infer(waiters, n, i, asked);
+	free(waiters);
+	free(asked);
 }
 
 /* Sets in_tree[i] of every session that waits or is waited for. */

@@ -21,6 +21,9 @@ struct db_snapshot *db_snapshot_new(void)
 	snapshot->server.version = mem_strdup("");
 	snapshot->server.role = mem_strdup("");
 	snapshot->server.database = mem_strdup("");
+	snapshot->server.xmin_kind = mem_strdup("");
+	snapshot->server.xmin_name = mem_strdup("");
+	snapshot->server.lag_s = snapshot->server.lag_bytes = NAN;
 	snapshot->version_table = DB_VERSION_TABLE_NOT_ASKED;
 	return snapshot;
 }
@@ -58,6 +61,7 @@ struct db_session *db_snapshot_add(struct db_snapshot *snapshot)
 		*fields[i] = mem_strdup("");
 	session->backend_age_s = session->xact_age_s = session->query_age_s = NAN;
 	session->state_age_s = session->wait_age_s = NAN;
+	session->progress_ratio = session->progress_left_s = NAN;
 	session->root = -1;
 	session->parent = session->root_index = SIZE_MAX;
 	return session;
@@ -113,6 +117,8 @@ void db_snapshot_free(struct db_snapshot *snapshot)
 	free(snapshot->server.version);
 	free(snapshot->server.role);
 	free(snapshot->server.database);
+	free(snapshot->server.xmin_kind);
+	free(snapshot->server.xmin_name);
 	strlist_fini(&snapshot->versions);
 	free(snapshot);
 }

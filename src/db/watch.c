@@ -14,6 +14,16 @@
 #include <pgoncall/db/query.h>
 
 #include "build.h"
+#include "progress.h"
+
+/* Server time we allow ourselves: so many ms of each second. */
+#define WATCH_BUDGET_MS 5
+/* The longest that a slow server makes us wait between two pictures: acts want a fresh one. */
+#define WATCH_SLOWEST_MS 8000
+
+/* Planning these takes longer than running them, so it is done once for the connection. */
+#define WATCH_FACTS    "pgoncall_facts"
+#define WATCH_SESSIONS "pgoncall_sessions"
 
 /* How an answer about the version rows is to be read. */
 static const struct version_fault {
@@ -36,6 +46,8 @@ struct db_watch {
 	int acting_pid;
 	char *schema, *table; /* of the versions; table "": none is asked for */
 	bool stopped;
+	bool plain;    /* prepared statements do not last here (a pooler): send the text each time */
+	bool prepared; /* they are there */
 	int open; /* answers awaited, and one while a round is being put together */
 
 	/* The round under way. */
@@ -49,6 +61,8 @@ struct db_watch {
 	/* Of the last round. */
 	bool had_versions; /* the version table could be read */
 	int last_ms;
+	double last_server_ms;
+	struct progress_memory progress;
 };
 
 static void watch_ask(struct db_watch *watch);
@@ -57,6 +71,7 @@ static void watch_done(struct db_watch *watch);
 static void watch_free(struct db_watch *watch)
 {
 	db_snapshot_free(watch->snapshot);
+	progress_fini(&watch->progress);
 	free(watch->schema);
 	free(watch->table);
 	free(watch);
@@ -104,6 +119,18 @@ static void watch_ask_versions(struct db_watch *watch)
 	buf_fini(&sql);
 }
 
+/* 26000: the statement is not there, so the connection is not always to the same backend. (42P05, it
+ * is there already, comes where a watch was on this connection before; its text was the same.) */
+static void watch_note_pooler(struct db_watch *watch)
+{
+	const char *sqlstate = db_conn_sqlstate(watch->conn);
+
+	if (watch->plain || strcmp(sqlstate, "26000") != 0)
+		return;
+	watch->plain = true;
+	watch->again = true;
+}
+
 static void watch_on_facts(void *arg, const struct db_result *result, const struct err *err)
 {
 	struct db_watch *watch = arg;
@@ -112,6 +139,7 @@ static void watch_on_facts(void *arg, const struct db_result *result, const stru
 	if (watch->stopped) {
 		/* Nobody wants it any more. */
 	} else if (!result) {
+		watch_note_pooler(watch);
 		watch_fail(watch, err);
 	} else if (build_facts(watch->snapshot, result, &shape) < 0) {
 		watch_fail(watch, &shape);
@@ -129,24 +157,24 @@ static void watch_on_sessions(void *arg, const struct db_result *result, const s
 	struct db_watch *watch = arg;
 	struct err shape;
 
-	if (!watch->stopped && !result)
+	if (!watch->stopped && !result) {
+		watch_note_pooler(watch);
 		watch_fail(watch, err);
-	else if (!watch->stopped && build_sessions(watch->snapshot, result, &shape) < 0)
+	} else if (!watch->stopped && build_sessions(watch->snapshot, result, &shape) < 0) {
 		watch_fail(watch, &shape);
+	}
 	watch_done(watch);
 }
 
-/* Sets when the next round begins: after the interval, but never busy more than half of the time. */
+/* Sets when the next round begins. */
 static void watch_schedule(struct db_watch *watch)
 {
-	int delay = watch->interval_ms - watch->last_ms;
+	int delay = db_watch_interval_ms(watch) - watch->last_ms;
 
 	if (watch->again)
 		delay = 0;
 	else if (!watch->interval_ms)
 		return;
-	else if (delay < watch->last_ms)
-		delay = watch->last_ms;
 	watch->again = false;
 	loop_timer_again(watch->timer, delay, 0);
 }
@@ -158,6 +186,11 @@ static void watch_deliver(struct db_watch *watch)
 
 	watch->snapshot = NULL;
 	watch->last_ms = (int)((now - watch->begun) / CLOCK_NS_PER_MS);
+	if (watch->err.code != ERR_OK && watch->plain && watch->again) {
+		/* The same question again, in full, before anybody hears of it. */
+		db_snapshot_free(snapshot);
+		return;
+	}
 	if (watch->err.code != ERR_OK) {
 		db_snapshot_free(snapshot);
 		watch->cb(watch->arg, NULL, &watch->err);
@@ -168,6 +201,8 @@ static void watch_deliver(struct db_watch *watch)
 	snapshot->at_wall = clock_wall();
 	snapshot->duration_ms = (double)(now - watch->begun) / (double)CLOCK_NS_PER_MS;
 	watch->had_versions = snapshot->version_table == DB_VERSION_TABLE_FOUND;
+	watch->last_server_ms = snapshot->server_ms;
+	progress_estimate(&watch->progress, snapshot, now);
 	watch->cb(watch->arg, snapshot, NULL);
 }
 
@@ -188,6 +223,44 @@ static void watch_done(struct db_watch *watch)
 		watch_schedule(watch);
 }
 
+static void watch_on_prepared(void *arg, const struct db_result *result, const struct err *err)
+{
+	/* What could not be prepared cannot be executed, and that answer says so. */
+	(void)result;
+	(void)err;
+	watch_done(arg);
+}
+
+static void watch_send_text(struct db_watch *watch, const char *sql, db_result_cb cb)
+{
+	const struct db_query query = { sql, NULL, 0 };
+
+	watch->open++;
+	db_conn_query(watch->conn, &query, cb, watch);
+}
+
+static void watch_prepare(struct db_watch *watch, const char *name, const char *sql)
+{
+	struct buf text = BUF_INIT;
+
+	buf_printf(&text, "PREPARE %s (text, text) AS %s", name, sql);
+	watch_send_text(watch, buf_str(&text), watch_on_prepared);
+	buf_fini(&text);
+}
+
+static void watch_execute(struct db_watch *watch, const char *name, db_result_cb cb)
+{
+	struct buf text = BUF_INIT;
+
+	buf_printf(&text, "EXECUTE %s (", name);
+	db_quote_literal(&text, watch->schema);
+	buf_add_str(&text, ", ");
+	db_quote_literal(&text, watch->table);
+	buf_add_char(&text, ')');
+	watch_send_text(watch, buf_str(&text), cb);
+	buf_fini(&text);
+}
+
 static void watch_send(struct db_watch *watch, const char *sql, db_result_cb cb)
 {
 	const char *const params[] = { watch->schema, watch->table };
@@ -195,6 +268,31 @@ static void watch_send(struct db_watch *watch, const char *sql, db_result_cb cb)
 
 	watch->open++;
 	db_conn_query(watch->conn, &query, cb, watch);
+}
+
+/* Everything goes out together: preparing costs no round trip. */
+static void watch_send_round(struct db_watch *watch)
+{
+	struct buf sessions = BUF_INIT;
+
+	db_query_sessions_for(&sessions, db_conn_version_num(watch->conn));
+	if (watch->plain) {
+		watch_send(watch, db_query_facts, watch_on_facts);
+		watch_send(watch, buf_str(&sessions), watch_on_sessions);
+	} else {
+		if (!watch->prepared) {
+			watch_send_text(watch, "SET plan_cache_mode = force_generic_plan",
+				watch_on_prepared);
+			watch_prepare(watch, WATCH_FACTS, db_query_facts);
+			watch_prepare(watch, WATCH_SESSIONS, buf_str(&sessions));
+			watch->prepared = true;
+		}
+		watch_execute(watch, WATCH_FACTS, watch_on_facts);
+		watch_execute(watch, WATCH_SESSIONS, watch_on_sessions);
+	}
+	buf_fini(&sessions);
+	if (watch->had_versions)
+		watch_ask_versions(watch);
 }
 
 static void watch_ask(struct db_watch *watch)
@@ -212,10 +310,7 @@ static void watch_ask(struct db_watch *watch)
 			"PostgreSQL %d is too old: pgoncall watches version %d and later",
 			version / 10000, DB_VERSION_MIN / 10000);
 	} else {
-		watch_send(watch, db_query_facts, watch_on_facts);
-		watch_send(watch, db_query_sessions, watch_on_sessions);
-		if (watch->had_versions)
-			watch_ask_versions(watch);
+		watch_send_round(watch);
 	}
 	watch_done(watch);
 }
@@ -267,11 +362,19 @@ void db_watch_set_interval(struct db_watch *watch, int interval_ms)
 		loop_timer_again(watch->timer, interval_ms ? interval_ms : INT32_MAX, 0);
 }
 
+/* Never busy more than half of the time, and within the server time allowed. */
 int db_watch_interval_ms(const struct db_watch *watch)
 {
-	if (!watch->interval_ms || watch->interval_ms > 2 * watch->last_ms)
-		return watch->interval_ms;
-	return 2 * watch->last_ms;
+	int interval = watch->interval_ms;
+	double least = watch->last_server_ms * 1000 / WATCH_BUDGET_MS;
+
+	if (!interval)
+		return 0;
+	if (least > WATCH_SLOWEST_MS)
+		least = WATCH_SLOWEST_MS;
+	if (interval < (int)least)
+		interval = (int)least;
+	return interval > 2 * watch->last_ms ? interval : 2 * watch->last_ms;
 }
 
 void db_watch_set_acting_pid(struct db_watch *watch, int pid)

@@ -16,8 +16,8 @@
 /* Oldest server the queries serve: 13. */
 #define DB_VERSION_MIN 130000
 
-/* Waiters whose blockers are asked for in one snapshot, longest waiting first. */
-#define DB_WAITERS_MAX 200
+/* Waiters whose blockers are asked for in one snapshot: of each queue those that wait longest. */
+#define DB_WAITERS_MAX 40
 /* Locks listed for one session, strongest first. */
 #define DB_HOLDS_MAX 30
 
@@ -38,6 +38,12 @@ enum db_facts_col {
 	DB_FACTS_TABLE_READABLE, /* "t": and we may read it */
 	DB_FACTS_TABLE_LOCKED,   /* "t": somebody holds or awaits AccessExclusive on it */
 	DB_FACTS_DATABASE,
+	DB_FACTS_XMIN_KIND, /* "backend", "prepared", "slot", "standby"; NULL: nobody holds one */
+	DB_FACTS_XMIN_NAME, /* pid, gid, slot or application name */
+	DB_FACTS_XMIN_AGE,  /* transactions */
+	DB_FACTS_REPLICAS,  /* standbys and other receivers connected to it */
+	DB_FACTS_LAG,       /* s: the slowest of them, or, on a standby, its own */
+	DB_FACTS_LAG_BYTES, /* WAL the slowest has not replayed */
 	DB_FACTS_COLS
 };
 
@@ -66,18 +72,23 @@ enum db_session_col {
 	DB_SESSION_SUPERUSER,
 	DB_SESSION_MEMBER,
 	DB_SESSION_VERSION_LOCK, /* strongest mode held on the version table */
-	DB_SESSION_PROGRESS,
+	DB_SESSION_PROGRESS, /* "CREATE INDEX: building index: scanning table" */
+	DB_SESSION_PROGRESS_DONE,
+	DB_SESSION_PROGRESS_TOTAL,
 	DB_SESSION_WAITS_MODE,
 	DB_SESSION_WAITS_FOR,
 	DB_SESSION_BLOCKED_BY, /* int[] */
 	DB_SESSION_GIDS,  /* text[] of "mode gid": prepared transactions that hold what it awaits */
 	DB_SESSION_HOLDS, /* text[] of "mode what" */
+	DB_SESSION_SERVER_MS, /* time the server spent on the statement so far */
 	DB_SESSION_COLS
 };
 
 /* Both take $1 schema of the version table ("": by search path) and $2 its name. */
 extern const char db_query_facts[];
 extern const char db_query_sessions[];
+/* Appends the statement for sessions as a server of that version understands it. */
+void db_query_sessions_for(struct buf *out, int version_num);
 
 /* A version table as configured, "alembic_version" or "schema.alembic_version", in two parts the
  * caller frees. Identifiers are taken as written, as Alembic does. */

@@ -52,6 +52,9 @@ struct db_session {
 	bool ours;         /* our own acting connection; listed only while in a tree */
 	char *version_lock; /* strongest mode it holds on the version table ("RowExclusive"), or "" */
 	char *progress;     /* "CREATE INDEX: building index 42 %", or "" */
+	double progress_ratio;  /* 0 to 1 of the phase it is in; NAN: it counts nothing */
+	double progress_left_s; /* to the end of that phase at the pace seen; NAN: not known yet */
+	double progress_done;   /* in the phase's own unit */
 	bool migration;     /* looks like Alembic's backend: see db_session_is_migration */
 	int *blocked_by;    /* pids (0: prepared), each once, workers folded into leaders */
 	size_t n_blocked_by;
@@ -83,6 +86,13 @@ struct db_server {
 	int max_connections;
 	int reserved_connections; /* superuser_reserved_connections (+ reserved_connections from 16) */
 	int used_connections;     /* client backends, as far as they are counted for us */
+	/* Who keeps VACUUM from removing rows: "backend" (name: its pid), "prepared" (gid), "slot",
+	 * "standby" (application name); "": nobody. */
+	char *xmin_kind, *xmin_name;
+	long xmin_age;    /* transactions */
+	int replicas;     /* receivers connected to it */
+	double lag_s;     /* of the slowest receiver, or, on a standby, its own; NAN: not known */
+	double lag_bytes; /* WAL the slowest receiver has not replayed; NAN: not known */
 };
 
 /* The version table's rows, asked in the same round trip. */
@@ -107,6 +117,7 @@ struct db_snapshot {
 	enum db_version_table version_table;
 	struct strlist versions; /* version_num of each row */
 	double duration_ms;      /* of the round trip(s) */
+	double server_ms;        /* of them, what the server spent on the sessions */
 };
 
 /* NULL is allowed. */

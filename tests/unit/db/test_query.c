@@ -74,8 +74,8 @@ static void query_locks_nothing(void **state)
 		assert_null(strstr(db_query_sessions, dangerous[i]));
 	}
 	/* What the constants of the header say. */
-	assert_int_equal(DB_WAITERS_MAX, 200);
-	assert_non_null(strstr(db_query_sessions, "w.place <= 200"));
+	assert_int_equal(DB_WAITERS_MAX, 40);
+	assert_non_null(strstr(db_query_sessions, "ORDER BY r.turn, r.place LIMIT 40"));
 	assert_int_equal(DB_HOLDS_MAX, 30);
 	assert_non_null(strstr(db_query_sessions, "h.place <= 30"));
 }

@@ -16,6 +16,7 @@
 #include <pgoncall/db/snapshot.h>
 
 #include "../../../src/db/build.h"
+#include "../../../src/db/progress.h"
 
 static void snapshot_recognises_migrations(void **state)
 {
@@ -109,6 +110,77 @@ static struct db_session *fold_add(
 	db_snapshot_set(&session->waits_for.mode, mode);
 	db_snapshot_set(&session->waits_for.relation, relation);
 	return session;
+}
+
+/* Of a phase seen once nothing is said; then its pace counts; what goes back begins anew. */
+static void progress_is_estimated_from_its_pace(void **state)
+{
+	static const struct {
+		const char *text;
+		double done;
+		int64_t at_s;
+		double left_s; /* negative: not known */
+	} steps[] = {
+		{ "CREATE INDEX: building index 10 %", 100, 0, -1 },
+		{ "CREATE INDEX: building index 30 %", 300, 10, 35 },
+		{ "CREATE INDEX: building index 50 %", 500, 20, 25 },
+		{ "CREATE INDEX: sorting 50 %", 500, 22, -1 },
+		{ "CREATE INDEX: sorting 20 %", 200, 24, -1 },
+		{ "CREATE INDEX: sorting 40 %", 400, 28, 12 },
+	};
+	struct progress_memory memory = { NULL, 0 };
+	struct db_snapshot *snapshot;
+	struct db_session *session;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(steps) / sizeof(steps[0]); i++) {
+		snapshot = db_snapshot_new();
+		session = db_snapshot_add(snapshot);
+		session->pid = 8140;
+		db_snapshot_set(&session->progress, steps[i].text);
+		session->progress_done = steps[i].done;
+		session->progress_ratio = steps[i].done / 1000;
+		progress_estimate(&memory, snapshot, steps[i].at_s * 1000000000);
+		if (steps[i].left_s < 0)
+			assert_true(isnan(session->progress_left_s));
+		else
+			assert_true(fabs(session->progress_left_s - steps[i].left_s) < 0.01);
+		db_snapshot_free(snapshot);
+	}
+	progress_fini(&memory);
+}
+
+/* Beyond the cap the order of the queue tells: a second ALTER in between blocks those behind it. */
+static void fold_infers_soft_blockers_from_the_queue(void **state)
+{
+	struct db_snapshot *snapshot = db_snapshot_new();
+	struct db_session *session;
+	int i;
+
+	(void)state;
+	for (i = 0; i < 80; i++) {
+		session = db_snapshot_add(snapshot);
+		session->pid = 100 + i;
+		db_snapshot_set(&session->backend_type, "client backend");
+		db_snapshot_set(
+			&session->waits_for.mode, i == 60 ? "AccessExclusive" : "AccessShare");
+		db_snapshot_set(&session->waits_for.relation, "users");
+		session->wait_age_s = 1000 - i;
+		if (i < 20)
+			db_session_add_blocker(session, 99);
+	}
+	db_snapshot_add(snapshot)->pid = 99;
+	build_fold(snapshot, 0, 0);
+	session = &snapshot->sessions[40];
+	assert_int_equal(session->n_blocked_by, 1);
+	assert_int_equal(session->blocked_by[0], 99);
+	session = &snapshot->sessions[70];
+	assert_int_equal(session->pid, 170);
+	assert_int_equal(session->n_blocked_by, 2);
+	assert_int_equal(session->blocked_by[0], 160);
+	assert_int_equal(session->blocked_by[1], 99);
+	db_snapshot_free(snapshot);
 }
 
 static void fold_joins_workers_to_their_leader(void **state)
@@ -211,6 +283,8 @@ int main(void)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(snapshot_recognises_migrations),
 		cmocka_unit_test(snapshot_knows_lock_modes),
+		cmocka_unit_test(progress_is_estimated_from_its_pace),
+		cmocka_unit_test(fold_infers_soft_blockers_from_the_queue),
 		cmocka_unit_test(fold_joins_workers_to_their_leader),
 		cmocka_unit_test(fold_leaves_out_what_is_of_no_interest),
 		cmocka_unit_test(fold_completes_edges_beyond_the_cap),

@@ -534,6 +534,73 @@ static void watch_keeps_its_rhythm(void **state)
 	actor_close(&watcher);
 }
 
+/* Behind a pooler what was prepared may be gone: the picture comes all the same. */
+static void watch_does_without_prepared_statements(void **state)
+{
+	const struct db_watch_options options = { 0, "alembic_version" };
+	struct picture picture = { NULL, { ERR_OK, "" }, 0, 0 };
+	struct db_watch *watch;
+	struct actor watcher;
+
+	(void)state;
+	watcher_start(&watcher, "postgres");
+	watch = db_watch_start(cluster.loop, watcher.conn, &options, picture_on_snapshot, &picture);
+	cluster_wait(picture.n == 1);
+	actor_do(&watcher, "DEALLOCATE ALL");
+	db_watch_refresh(watch);
+	cluster_wait(picture.n == 2);
+	assert_int_equal(picture.n_errors, 0);
+	assert_int_equal(picture.snapshot->versions.n, 1);
+	db_watch_refresh(watch);
+	cluster_wait(picture.n == 3);
+	assert_int_equal(picture.n_errors, 0);
+	db_watch_stop(watch);
+	db_snapshot_free(picture.snapshot);
+	actor_close(&watcher);
+}
+
+/* Who keeps VACUUM from removing rows, and who waits for a safe snapshot. */
+static void watch_names_the_oldest_xmin_and_safe_snapshots(void **state)
+{
+	struct actor watcher, writer, reader;
+	struct db_snapshot *snapshot;
+	const struct db_session *session;
+	char pid[16];
+
+	(void)state;
+	watcher_start(&watcher, "postgres");
+	actor_start(&writer, "bo1", "writer");
+	actor_start(&reader, "bo1", "reader");
+	actor_do(&writer, "BEGIN ISOLATION LEVEL SERIALIZABLE");
+	actor_do(&writer, "UPDATE users SET email = 'y' WHERE id = 1");
+	actor_do(&reader, "BEGIN ISOLATION LEVEL SERIALIZABLE READ ONLY DEFERRABLE");
+	actor_send(&reader, "SELECT count(*) FROM users");
+	do {
+		snapshot = picture_take(&watcher, "alembic_version");
+		session = picture_session(snapshot, &reader);
+		if (strcmp(session->waits_for.mode, "SafeSnapshot") == 0)
+			break;
+		db_snapshot_free(snapshot);
+	} while (true);
+	assert_int_equal(session->n_blocked_by, 1);
+	assert_int_equal(session->blocked_by[0], db_conn_backend_pid(writer.conn));
+	assert_string_equal(session->waits_for.relation, "serializable transactions");
+	assert_true(session->wait_age_s >= 0);
+	assert_int_equal(session->depth, 1);
+	snprintf(pid, sizeof(pid), "%d", db_conn_backend_pid(writer.conn));
+	assert_string_equal(snapshot->server.xmin_kind, "backend");
+	assert_string_equal(snapshot->server.xmin_name, pid);
+	assert_int_equal(snapshot->server.replicas, 0);
+	assert_true(snapshot->server_ms > 0);
+	db_snapshot_free(snapshot);
+	actor_do(&writer, "ROLLBACK");
+	cluster_wait(db_conn_pending(reader.conn) == 0);
+	actor_do(&reader, "ROLLBACK");
+	actor_close(&reader);
+	actor_close(&writer);
+	actor_close(&watcher);
+}
+
 /* A second refresh during an answer gives one more picture, not two at a time. */
 static void watch_never_overlaps(void **state)
 {
@@ -651,6 +718,8 @@ int main(void)
 		cmocka_unit_test(watch_shows_index_progress),
 		cmocka_unit_test(watch_leaves_ourselves_out),
 		cmocka_unit_test(watch_keeps_its_rhythm),
+		cmocka_unit_test(watch_does_without_prepared_statements),
+		cmocka_unit_test(watch_names_the_oldest_xmin_and_safe_snapshots),
 		cmocka_unit_test(watch_never_overlaps),
 		cmocka_unit_test(watch_stops_at_any_time),
 		cmocka_unit_test(watch_reports_a_lost_connection),
