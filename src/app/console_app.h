@@ -20,6 +20,7 @@
 #include <pgoncall/ui/theme.h>
 
 #include "console_journal.h"
+#include "probe.h"
 
 /* Questions that come back with an id. */
 enum app_question {
@@ -66,6 +67,7 @@ struct app {
 
 	struct target *target;
 	struct findings findings;
+	struct probe *probe;          /* what is asked seldom */
 	size_t log_shown;             /* index of the log in pane 3 */
 	bool paused;
 	bool told_first;              /* what there was to say with the first picture */

@@ -110,8 +110,21 @@ static void view_compute_findings(struct app *app)
 		.migrations_error = target_migrations_error(app->target),
 	};
 
+	probe_fill(app->probe, &input);
 	findings_compute(&app->findings, &input);
+	if (input.snapshot)
+		probe_add_findings(app->probe, &app->findings);
 	console_set_findings(app->console, &app->findings);
+}
+
+static void view_on_probe(void *arg)
+{
+	struct app *app = arg;
+
+	if (!app->target)
+		return;
+	view_compute_findings(app);
+	app_dirty(app);
 }
 
 /* Writes of an earlier run whose result nobody knows are said at once. */
@@ -201,6 +214,7 @@ static void view_on_snapshot(void *arg, const struct db_snapshot *snapshot)
 		return;
 	app->picture_asleep = clock_boottime() - clock_monotonic();
 	console_set_snapshot(app->console, snapshot);
+	probe_advance(app->probe, app->target);
 	view_compute_findings(app);
 	app_act_look(app);
 	app_show_facts(app);
@@ -342,6 +356,7 @@ void app_open_target(struct app *app, const struct config_section *section)
 	app->gate = gate_new(app_policy_environment(app), name);
 	free(name);
 	app->recorder = recorder_new(app->loop);
+	app->probe = probe_new(app->loop, section, view_on_probe, app);
 	app->target = target_open(app->loop, &options, &events);
 	app_show_log(app);
 	view_on_state(app);
@@ -357,7 +372,10 @@ void app_close_target(struct app *app)
 	/* Acts under way get their last word from target_close; nothing else is shown any more. */
 	app->target = NULL;
 	app_preview_fini(app);
+	probe_stop(app->probe);
 	target_close(target);
+	probe_free(app->probe);
+	app->probe = NULL;
 	app_act_fini(app);
 	console_free(app->console);
 	app->console = NULL;

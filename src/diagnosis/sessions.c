@@ -6,12 +6,14 @@
  */
 #include "rules.h"
 
+#include <ctype.h>
 #include <math.h>
 #include <stdlib.h>
 #include <string.h>
 
 #include <pgoncall/base/clock.h>
 #include <pgoncall/base/mem.h>
+#include <pgoncall/diagnosis/remedy.h>
 
 /* One computation. */
 struct telling {
@@ -56,6 +58,8 @@ static void say_session(struct buf *text, const struct db_session *s)
 		buf_add_str(text, "its state is hidden from our role)");
 		return;
 	}
+	if (remedy_is_wraparound(s))
+		buf_add_str(text, "against transaction id wraparound, ");
 	buf_add_str(text, s->state[0] ? s->state : "working");
 	if (!isnan(s->state_age_s)) {
 		buf_add_str(text, " for ");
@@ -88,7 +92,58 @@ static void say_migration(struct buf *text, const struct migration_graph *graph)
 		buf_printf(text, " (%zu revisions)", pending->n);
 }
 
+/* "ALTER TABLE": the words a schema change begins with; "statement" where they are not such. */
+static void say_statement(struct buf *text, const char *query)
+{
+	size_t len = strcspn(query, " \t\n("), next = strspn(query + len, " \t\n");
+	size_t second = strcspn(query + len + next, " \t\n(;");
+	size_t i;
+
+	if (!db_query_is_ddl(query) || !len || !second || len + second > 24) {
+		buf_add_str(text, "statement");
+		return;
+	}
+	for (i = 0; i < len; i++)
+		buf_add_char(text, (char)toupper((unsigned char)query[i]));
+	buf_add_char(text, ' ');
+	for (i = 0; i < second; i++)
+		buf_add_char(text, (char)toupper((unsigned char)query[len + next + i]));
+}
+
+/* "; ending pid 8123 lets it go on": what frees those who wait for `s`. What may not be done says so,
+ * and which role is missing; what must not be done says why. */
+static void say_remedy(
+	struct telling *t, struct buf *text, const struct db_session *s, const char *then)
+{
+	struct remedy remedy;
+	size_t begin;
+
+	remedy_of(t->snapshot, s, &remedy);
+	buf_add_char(text, ' ');
+	if (remedy.kind >= REMEDY_LEAVE) {
+		buf_add_str(text, remedy.why);
+		return;
+	}
+	begin = text->len;
+	remedy_add_phrase(text, &remedy, s);
+	text->data[begin] = (char)toupper((unsigned char)text->data[begin]);
+	buf_printf(text, " %s.", then);
+	if (!remedy.allowed)
+		buf_printf(text, " But %s.", remedy.refusal.text);
+}
+
 /* --- migrations ------------------------------------------------------------------------------- */
+
+/* "3 sessions wait behind your ALTER TABLE." */
+static void say_waiting_behind(struct buf *text, const struct db_session *s)
+{
+	if (!s->n_behind)
+		return;
+	buf_printf(text, " %zu session%s behind your ", s->n_behind,
+		s->n_behind == 1 ? " waits" : "s wait");
+	say_statement(text, s->query);
+	buf_add_char(text, '.');
+}
 
 static void tell_blocked(struct telling *t, const struct db_session *s)
 {
@@ -112,9 +167,17 @@ static void tell_blocked(struct telling *t, const struct db_session *s)
 		buf_printf(&text, " (pid %d); who blocks it is not known", s->pid);
 	}
 	buf_add_char(&text, '.');
-	say_waiting(&text, s->n_behind);
+	say_waiting_behind(&text, s);
 	if (root && root->n_behind > s->n_behind + 1)
 		buf_printf(&text, " In all %zu wait behind the blocker.", root->n_behind);
+	if (root)
+		say_remedy(t, &text, root,
+			s->n_blocked_by > 1 ? "is one of several it waits for" : "lets it go on");
+	if (s->n_behind)
+		buf_printf(&text,
+			" Cancelling the migration, pid %d, restores service now and rolls it "
+			"back.",
+			s->pid);
 	rule_add(t->out, "migration-blocked", root ? root : s, &text);
 	buf_fini(&text);
 }
@@ -130,6 +193,7 @@ static void tell_orphaned(struct telling *t, const struct db_session *s)
 	buf_add_str(&text, ". The server does not notice a dead client while it waits or works.");
 	if (!s->waits_for.mode[0])
 		say_waiting(&text, s->n_behind);
+	buf_printf(&text, " Ending pid %d rolls the migration back.", s->pid);
 	rule_add(t->out, "migration-orphaned", s, &text);
 	buf_fini(&text);
 }
@@ -146,6 +210,11 @@ static void tell_working(struct telling *t, const struct db_session *s)
 	say_session(&text, s);
 	if (s->progress[0])
 		buf_printf(&text, ", %s", s->progress);
+	if (!isnan(s->progress_left_s)) {
+		buf_add_str(&text, ", about ");
+		say_span(&text, s->progress_left_s);
+		buf_add_str(&text, " left in this phase");
+	}
 	buf_add_str(&text, stalled ? "; its client computes, or hangs." : "; leave it alone.");
 	say_waiting(&text, s->n_behind);
 	finding = rule_add(t->out, "migration-working", s, &text);
@@ -232,8 +301,10 @@ static void tell_queue(struct telling *t, size_t at)
 		buf_printf(&text, " %zu of them queue%s behind pid %d, which itself waits for ",
 			middle->n_behind, middle->n_behind == 1 ? "s" : "", middle->pid);
 		say_wait(&text, middle);
-		buf_add_char(&text, '.');
+		buf_printf(&text, ": cancelling %d frees %s at once.", middle->pid,
+			middle->n_behind == 1 ? "it" : "them");
 	}
+	say_remedy(t, &text, root, "lets all go on");
 	finding = rule_add(t->out, "lock-queue", root, &text);
 	if (root->n_behind >= RULE_QUEUE_CRITICAL_N || longest->wait_age_s >= RULE_QUEUE_CRITICAL_S)
 		finding->severity = FINDING_CRITICAL;
@@ -322,19 +393,47 @@ static void tell_version_table(struct telling *t)
 			t->snapshot->server.role);
 }
 
+/* Who has most of the slots. */
+static void say_most_slots(struct buf *text, const struct db_snapshot *snapshot)
+{
+	const struct db_session *s = snapshot->sessions, *most = NULL;
+	size_t i, k, n, best = 0, idle = 0;
+
+	for (i = 0; i < snapshot->n_sessions; i++) {
+		for (n = 0, k = 0; k < snapshot->n_sessions; k++)
+			n += s[k].pid && strcmp(s[k].application, s[i].application) == 0 &&
+			     strcmp(s[k].user, s[i].user) == 0;
+		if (n > best) {
+			best = n;
+			most = &s[i];
+		}
+	}
+	if (!most || best < 2)
+		return;
+	for (k = 0; k < snapshot->n_sessions; k++)
+		idle += strcmp(s[k].application, most->application) == 0 &&
+			strcmp(s[k].user, most->user) == 0 && strcmp(s[k].state, "idle") == 0;
+	buf_printf(text, " %zu of them are %s's (%s), %zu of these idle.", best, most->user,
+		most->application[0] ? most->application : "no application name", idle);
+}
+
 static void tell_slots(struct telling *t)
 {
 	const struct db_server *server = &t->snapshot->server;
+	struct buf text = BUF_INIT;
+	struct finding *finding;
 	int slots = server->max_connections - server->reserved_connections;
 
 	if (slots <= 0 || server->used_connections * 100LL < slots * (long long)RULE_SLOTS_PERCENT)
 		return;
-	findings_add(t->out, "slots-low",
-		"%d of %d connection slots are in use (%d more are reserved): soon nobody can "
-		"connect.",
-		server->used_connections, slots, server->reserved_connections);
+	buf_printf(&text, "%d of %d connection slots are in use (%d more are reserved): %s connect.",
+		server->used_connections, slots, server->reserved_connections,
+		server->used_connections >= slots ? "nobody else can" : "soon nobody can");
+	say_most_slots(&text, t->snapshot);
+	finding = rule_add(t->out, "slots-low", NULL, &text);
 	if (server->used_connections >= slots)
-		t->out->items[t->out->n - 1].severity = FINDING_CRITICAL;
+		finding->severity = FINDING_CRITICAL;
+	buf_fini(&text);
 }
 
 static void tell_server(struct telling *t)

@@ -10,6 +10,7 @@
 #include <pgoncall/base/clock.h>
 #include <pgoncall/base/mem.h>
 #include <pgoncall/base/str.h>
+#include <pgoncall/diagnosis/remedy.h>
 #include <pgoncall/ui/format.h>
 #include <pgoncall/ui/theme.h>
 
@@ -46,6 +47,24 @@ static void details_who(const struct db_session *session, struct lines *out)
 	buf_fini(&text);
 }
 
+/* "[########------------] CREATE INDEX: building index 42 %, about 3 min left in this phase" */
+static void details_progress(const struct db_session *session, struct lines *out)
+{
+	struct buf text = BUF_INIT;
+	char span[64];
+	int i;
+
+	for (i = 0; i < 20 && !isnan(session->progress_ratio); i++)
+		buf_printf(&text, "%s%s%s", i ? "" : "[",
+			i < (int)(20 * session->progress_ratio + 0.5) ? "#" : "-", i == 19 ? "] " : "");
+	buf_add_str(&text, session->progress);
+	if (!isnan(session->progress_left_s))
+		buf_printf(&text, ", about %s left in this phase",
+			clock_format_span(session->progress_left_s, span, sizeof(span)));
+	details_fact(out, "progress", buf_str(&text));
+	buf_fini(&text);
+}
+
 static void details_state(const struct db_session *session, struct lines *out)
 {
 	struct buf text = BUF_INIT;
@@ -64,7 +83,7 @@ static void details_state(const struct db_session *session, struct lines *out)
 	if (*session->wait_event)
 		buf_printf(&text, "; %s: %s", session->wait_event_type, session->wait_event);
 	details_fact(out, "state", buf_str(&text));
-	details_fact(out, "progress", session->progress);
+	details_progress(session, out);
 	buf_fini(&text);
 }
 
@@ -148,6 +167,27 @@ static void details_tree(
 	}
 }
 
+/* What works against it, where it is in somebody's way: before anybody tries what does not. */
+static void details_remedy(
+	const struct db_snapshot *snapshot, const struct db_session *session, struct lines *out)
+{
+	struct buf text = BUF_INIT;
+	struct remedy remedy;
+
+	if (!session->n_behind && strncmp(session->state, "idle in transaction", 19) != 0)
+		return;
+	remedy_of(snapshot, session, &remedy);
+	remedy_add_phrase(&text, &remedy, session);
+	if (text.len)
+		buf_add_str(&text, remedy.kind == REMEDY_CANCEL ? " (c). " : " (K). ");
+	buf_add_str(&text, remedy.why);
+	details_fact(out, "remedy", buf_str(&text));
+	if (!remedy.allowed)
+		lines_add_fact(out, THEME_MESSAGE_WARNING, DETAILS_NAME_COLS, "not allowed",
+			remedy.refusal.text);
+	buf_fini(&text);
+}
+
 static void details_age(struct lines *out, const char *name, double age_s, const char *since)
 {
 	char age[24], *text;
@@ -189,6 +229,7 @@ void activity_describe(const struct db_snapshot *snapshot, const struct db_sessi
 	details_who(session, out);
 	details_state(session, out);
 	details_tree(snapshot, session, out);
+	details_remedy(snapshot, session, out);
 	if (*session->query) {
 		lines_add_blank(out);
 		lines_add(out, THEME_HEADER, 0,

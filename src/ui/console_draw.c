@@ -14,7 +14,7 @@
 #include <pgoncall/ui/format.h>
 #include <pgoncall/ui/theme.h>
 
-#define FINDING_ROWS_MAX 3
+#define FINDING_ROWS_MAX 4
 #define MESSAGE_ROWS_MAX 4
 
 /* --- the line of findings -------------------------------------------------------------------- */

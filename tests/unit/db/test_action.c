@@ -313,7 +313,7 @@ static void action_shows_what_it_sends(void **state)
 		"10:00:00.123456+00'::timestamptz "
 		"AND a.xact_start IS NOT DISTINCT FROM NULL "
 		"AND a.query_start IS NOT DISTINCT FROM '2025-01-27 11:00:00+00'::timestamptz "
-		"AND a.backend_type = 'client backend' AND a.pid <> pg_catalog.pg_backend_pid();");
+		"AND a.backend_type IN ('client backend', 'autovacuum worker') AND a.pid <> pg_catalog.pg_backend_pid();");
 	db_action_fini(&action);
 	db_action_prepare(&action, DB_ACTION_TERMINATE, target, 150000);
 	assert_non_null(strstr(action.shown, "pg_terminate_backend(a.pid, 5000)"));
