@@ -54,6 +54,8 @@ static void details_progress(const struct db_session *session, struct lines *out
 	char span[64];
 	int i;
 
+	if (!*session->progress)
+		return;
 	for (i = 0; i < 20 && !isnan(session->progress_ratio); i++)
 		buf_printf(&text, "%s%s%s", i ? "" : "[",
 			i < (int)(20 * session->progress_ratio + 0.5) ? "#" : "-", i == 19 ? "] " : "");

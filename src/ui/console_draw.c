@@ -14,7 +14,8 @@
 #include <pgoncall/ui/format.h>
 #include <pgoncall/ui/theme.h>
 
-#define FINDING_ROWS_MAX 4
+/* Rows of the finding at most; narrow screens need theirs for the pane. */
+#define FINDING_ROWS_MAX(cols) ((cols) < 60 ? 3 : 4)
 #define MESSAGE_ROWS_MAX 4
 
 /* --- the line of findings -------------------------------------------------------------------- */
@@ -63,7 +64,7 @@ static void finding_lines(const struct console *console, int cols, struct lines 
 		snprintf(count, sizeof(count), "  (%zu of %zu)", console->finding + 1,
 			console->findings->n);
 	finding_wrap(finding, count, cols, rows);
-	if ((int)rows->n <= FINDING_ROWS_MAX || !*count)
+	if ((int)rows->n <= FINDING_ROWS_MAX(cols) || !*count)
 		return;
 	lines_fini(rows);
 	finding_wrap(finding, "", cols, rows);
@@ -93,7 +94,7 @@ int finding_rows(const struct console *console, int cols)
 		n++;
 	lines_fini(&rows);
 	buf_fini(&action);
-	return n < FINDING_ROWS_MAX ? n : FINDING_ROWS_MAX;
+	return n < FINDING_ROWS_MAX(cols) ? n : FINDING_ROWS_MAX(cols);
 }
 
 static void finding_draw_none(
