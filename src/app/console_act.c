@@ -448,6 +448,11 @@ void app_act_begin(struct app *app, enum db_action_kind kind,
 			app->act.subject);
 		return;
 	}
+	if (app->past) {
+		app_message(app, CONSOLE_ERROR,
+			"nothing was done: this is a picture of the past; Esc shows what is now");
+		return;
+	}
 	app_act_stop(app);
 	app->act.kind = kind;
 	app->act.queue = mem_calloc(n, sizeof(*app->act.queue));

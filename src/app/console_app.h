@@ -9,6 +9,7 @@
 #include <pgoncall/app/target.h>
 #include <pgoncall/base/buf.h>
 #include <pgoncall/db/action.h>
+#include <pgoncall/db/history.h>
 #include <pgoncall/diagnosis/findings.h>
 #include <pgoncall/journal/journal.h>
 #include <pgoncall/journal/list.h>
@@ -68,6 +69,8 @@ struct app {
 	struct target *target;
 	struct findings findings;
 	struct probe *probe;          /* what is asked seldom */
+	struct db_history *history;   /* pictures of the last minutes */
+	struct db_snapshot *past;     /* the one looked back at; NULL: the newest is shown */
 	size_t log_shown;             /* index of the log in pane 3 */
 	bool paused;
 	bool told_first;              /* what there was to say with the first picture */
@@ -108,6 +111,18 @@ void app_pick_target(struct app *app);
 /* The environment as the console and as policy name it. */
 enum confirm_environment app_confirm_environment(const struct app *app);
 enum policy_environment app_policy_environment(const struct app *app);
+
+/* console_past.c: looking back */
+/* The picture before (-1) or after (1) the one shown; 0: the newest again. */
+void app_past(struct app *app, int step);
+/* The picture that is shown: one of the past, or the newest; NULL before the first. */
+const struct db_snapshot *app_shown(const struct app *app);
+/* After a picture: keeps it. */
+void app_past_add(struct app *app, const struct db_snapshot *snapshot);
+void app_past_fini(struct app *app);
+
+/* console_view.c, for the others: findings of what is shown, into the console. */
+void app_show_findings(struct app *app);
 
 /* console_act.c: arming, the journal, acts. */
 /* Asks about, and then does, an act on each session. Copies them. */

@@ -128,6 +128,11 @@ static void on_pause(struct app *app, const struct console_intent *intent)
 	app_show_facts(app);
 }
 
+static void on_past(struct app *app, const struct console_intent *intent)
+{
+	app_past(app, intent->kind == INTENT_PAST_OLDER ? -1 : intent->kind == INTENT_PAST_NEWER);
+}
+
 static void on_redraw(struct app *app, const struct console_intent *intent)
 {
 	(void)intent;
@@ -274,6 +279,9 @@ static void (*const intents[])(struct app *app, const struct console_intent *int
 	[INTENT_QUIT] = on_quit,
 	[INTENT_REFRESH] = on_refresh,
 	[INTENT_PAUSE] = on_pause,
+	[INTENT_PAST_OLDER] = on_past,
+	[INTENT_PAST_NEWER] = on_past,
+	[INTENT_PAST_END] = on_past,
 	[INTENT_REDRAW] = on_redraw,
 	[INTENT_SUSPEND] = on_suspend,
 	[INTENT_INTERRUPT] = on_interrupt,

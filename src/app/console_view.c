@@ -51,6 +51,7 @@ void app_show_facts(struct app *app)
 									       : rtt,
 		.host_lost = app->target && !target_host_is_up(app->target),
 		.paused = app->paused,
+		.past_wall = app->past ? app->past->at_wall : 0,
 		.busy = app->act.running,
 	};
 
@@ -100,19 +101,20 @@ static void view_show_checklist(struct app *app)
 
 /* --- events of the target -------------------------------------------------------------------- */
 
-static void view_compute_findings(struct app *app)
+void app_show_findings(struct app *app)
 {
 	struct finding_input input = {
-		.snapshot = target_snapshot(app->target),
+		.snapshot = app_shown(app),
 		.graph = target_graph(app->target),
 		.sources = target_sources(app->target),
 		.legacy = target_legacy(app->target),
 		.migrations_error = target_migrations_error(app->target),
 	};
 
-	probe_fill(app->probe, &input);
+	if (!app->past)
+		probe_fill(app->probe, &input);
 	findings_compute(&app->findings, &input);
-	if (input.snapshot)
+	if (input.snapshot && !app->past)
 		probe_add_findings(app->probe, &app->findings);
 	console_set_findings(app->console, &app->findings);
 }
@@ -123,7 +125,7 @@ static void view_on_probe(void *arg)
 
 	if (!app->target)
 		return;
-	view_compute_findings(app);
+	app_show_findings(app);
 	app_dirty(app);
 }
 
@@ -213,9 +215,11 @@ static void view_on_snapshot(void *arg, const struct db_snapshot *snapshot)
 	if (!app->target)
 		return;
 	app->picture_asleep = clock_boottime() - clock_monotonic();
-	console_set_snapshot(app->console, snapshot);
+	app_past_add(app, snapshot);
+	if (!app->past)
+		console_set_snapshot(app->console, snapshot);
 	probe_advance(app->probe, app->target);
-	view_compute_findings(app);
+	app_show_findings(app);
 	app_act_look(app);
 	app_show_facts(app);
 }
@@ -244,7 +248,7 @@ static void view_on_migrations(void *arg)
 	if (!app->target)
 		return;
 	view_show_revisions(app);
-	view_compute_findings(app);
+	app_show_findings(app);
 	app_dirty(app);
 }
 
@@ -379,6 +383,7 @@ void app_close_target(struct app *app)
 	app_act_fini(app);
 	console_free(app->console);
 	app->console = NULL;
+	app_past_fini(app);
 	findings_fini(&app->findings);
 	memset(&app->findings, 0, sizeof(app->findings));
 	recorder_close(app->recorder);

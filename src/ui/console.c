@@ -222,6 +222,11 @@ void console_logs_changed(struct console *console)
 	pane_logs_changed(console->panes[PANE_LOGS]);
 }
 
+void console_logs_moment(struct console *console, int64_t wall)
+{
+	pane_logs_moment(console->panes[PANE_LOGS], wall);
+}
+
 void console_set_message(struct console *console, enum console_severity severity, const char *text)
 {
 	free(console->message);

@@ -22,6 +22,8 @@ static const struct console_intent intent_none = { .kind = INTENT_NONE };
 static const enum console_intent_kind console_plain_intents[CMD_N] = {
 	[CMD_REFRESH] = INTENT_REFRESH,
 	[CMD_PAUSE] = INTENT_PAUSE,
+	[CMD_PAST_OLDER] = INTENT_PAST_OLDER,
+	[CMD_PAST_NEWER] = INTENT_PAST_NEWER,
 	[CMD_REDRAW] = INTENT_REDRAW,
 	[CMD_SUSPEND] = INTENT_SUSPEND,
 	[CMD_THEME] = INTENT_THEME,
@@ -465,6 +467,8 @@ static struct console_intent console_command(struct console *console, enum key_c
 
 	if (console_plain_intents[command] != INTENT_NONE)
 		return (struct console_intent){ .kind = console_plain_intents[command] };
+	if (console->facts.past_wall && (command == CMD_BACK || command == CMD_QUIT))
+		return (struct console_intent){ .kind = INTENT_PAST_END };
 	switch (command) {
 	case CMD_QUIT:
 		return console_quit(console);

@@ -241,6 +241,31 @@ static void logs_select(struct pane *pane, size_t i)
 	logs_pause(self, i + 1 < logs_count(pane));
 }
 
+void pane_logs_moment(struct pane *pane, int64_t wall)
+{
+	struct pane_logs *self = logs_of(pane);
+	size_t n = self->ring ? log_ring_count(self->ring) : 0, low = 0, high = n, middle;
+
+	if (!n)
+		return;
+	if (!wall) {
+		logs_pause(self, false);
+		logs_settle(self);
+		return;
+	}
+	/* Lines come nearly in the order of their time. */
+	while (low < high) {
+		middle = low + (high - low) / 2;
+		if (log_ring_at(self->ring, middle)->time_ns <= wall)
+			low = middle + 1;
+		else
+			high = middle;
+	}
+	logs_pause(self, true);
+	self->selected = log_ring_first(self->ring) + (low ? low - 1 : 0);
+	logs_settle(self);
+}
+
 /* --- drawing --------------------------------------------------------------------------------- */
 
 static void logs_title(struct pane *pane, struct buf *out)

@@ -94,6 +94,15 @@ static void title_link(
 	const char *what = console->facts.host_lost ? "link" : "database";
 	char a[24], b[24];
 
+	if (console->facts.past_wall) {
+		clock_format_time(console->facts.past_wall, a, sizeof(a));
+		snprintf(piece->text, sizeof(piece->text), " PAST %s, Esc: now ", a);
+		snprintf(piece->brief, sizeof(piece->brief), " PAST %s ", a);
+		piece->style = THEME_TITLE_LOST;
+		piece->gap = 2;
+		if (console->link == CONSOLE_UP)
+			return;
+	}
 	if (console->facts.paused && console->link == CONSOLE_UP) {
 		snprintf(piece->text, sizeof(piece->text), "paused");
 		piece->style = THEME_TITLE_LOST;

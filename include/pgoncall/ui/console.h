@@ -52,6 +52,7 @@ struct console_facts {
 	double ssh_ms;       /* round trip; NAN: none measured; negative: no SSH (this machine) */
 	bool host_lost;      /* with a lost link: the host is, not only the database behind it */
 	bool paused;         /* the operator stopped the refresh */
+	int64_t past_wall;   /* the picture shown is one of the past, of that moment; 0: the newest */
 	bool busy;           /* a step or command is running: q asks, Ctrl-C interrupts it */
 };
 
@@ -96,6 +97,9 @@ void console_set_logs(
 	struct console *console, struct log_ring *ring, const char *name, const char *state);
 /* The ring has new lines, or dropped some. */
 void console_logs_changed(struct console *console);
+/* Selects the last line that is not younger than that moment (wall, ns) and stops following; 0 follows
+ * again. */
+void console_logs_moment(struct console *console, int64_t wall);
 /* A sentence in place of the hints until the next key; a long one takes more rows. NULL: none. */
 void console_set_message(struct console *console, enum console_severity severity, const char *text);
 
@@ -124,6 +128,9 @@ enum console_intent_kind {
 	INTENT_QUIT,         /* the operator wants to leave (busy: has been asked for twice) */
 	INTENT_REFRESH,      /* R */
 	INTENT_PAUSE,        /* p: toggle */
+	INTENT_PAST_OLDER,   /* < */
+	INTENT_PAST_NEWER,   /* > */
+	INTENT_PAST_END,     /* Esc while looking at the past */
 	INTENT_REDRAW,       /* Ctrl-L */
 	INTENT_SUSPEND,      /* Ctrl-Z */
 	INTENT_INTERRUPT,    /* Ctrl-C: end what is running */

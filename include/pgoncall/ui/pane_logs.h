@@ -13,5 +13,7 @@ void pane_logs_set(
 	struct pane *pane, const struct log_ring *ring, const char *name, const char *state);
 /* After lines were added, dropped, or cleared. */
 void pane_logs_changed(struct pane *pane);
+/* Selects the last line that is not younger than that moment (wall, ns); 0: follows the end again. */
+void pane_logs_moment(struct pane *pane, int64_t wall);
 
 #endif
