@@ -15,6 +15,7 @@
 #include <pgoncall/base/mem.h>
 
 static void act_next(struct app *app);
+static void act_do(struct app *app, const char *typed);
 
 /* --- journal --------------------------------------------------------------------------------- */
 
@@ -224,6 +225,8 @@ static void act_clear_queue(struct app *app)
 	free(app->act.queue);
 	app->act.queue = NULL;
 	app->act.n = app->act.next = 0;
+	free(app->act.typed);
+	app->act.typed = NULL;
 }
 
 /* The session as it is now, if it is still the one the operator looked at. */
@@ -325,7 +328,83 @@ static void act_on_silence(struct loop_timer *timer, void *arg)
 	app_dirty(app);
 }
 
-static void act_ask(struct app *app, const struct db_session *s)
+/* --- several at once ------------------------------------------------------------------------- */
+
+/* What a question about several sessions lists; texts are owned. */
+struct act_many {
+	struct confirm_fact *facts;
+	struct strlist texts;
+	struct buf statements;
+	size_t n;
+};
+
+static void act_many_add(struct act_many *many, const char *name, char *value_take)
+{
+	strlist_add(&many->texts, name);
+	strlist_add_take(&many->texts, value_take);
+	many->n++;
+}
+
+/* Takes those out of the queue that are gone or may not be hit, and says so; the others are listed
+ * with their identity and the statement that will be sent for each. */
+static void act_many_init(struct app *app, struct act_many *many)
+{
+	const struct db_server *server = &target_snapshot(app->target)->server;
+	const struct db_session *s;
+	struct db_action action;
+	size_t i, kept = 0;
+	struct err err;
+	char pid[24];
+
+	memset(many, 0, sizeof(*many));
+	strlist_init(&many->texts);
+	for (i = 0; i < app->act.n; i++) {
+		s = act_find(app, &app->act.queue[i]);
+		snprintf(pid, sizeof(pid), "pid %d", app->act.queue[i].pid);
+		if (!s || db_action_check(server, s, app->act.kind, &err) < 0) {
+			act_many_add(many, pid, mem_printf("LEFT OUT: %s", s ? err.text : "it is gone"));
+			act_free_session(&app->act.queue[i]);
+			continue;
+		}
+		act_many_add(many, pid,
+			mem_printf("%s, %s, %s, began %s", s->user,
+				*s->application ? s->application : "no application", s->state,
+				s->backend_start));
+		db_action_prepare(&action, app->act.kind, s, server->version_num);
+		buf_printf(&many->statements, "%s%s", many->statements.len ? "\n" : "", action.shown);
+		db_action_fini(&action);
+		app->act.queue[kept++] = app->act.queue[i];
+	}
+	app->act.n = kept;
+	many->facts = mem_calloc(many->n + 1, sizeof(*many->facts));
+	for (i = 0; i < many->n; i++) {
+		many->facts[i].name = many->texts.items[2 * i];
+		many->facts[i].value = many->texts.items[2 * i + 1];
+	}
+}
+
+static void act_many_fini(struct act_many *many)
+{
+	free(many->facts);
+	strlist_fini(&many->texts);
+	buf_fini(&many->statements);
+}
+
+static void act_report(struct app *app, const char *line)
+{
+	buf_printf(&app->act.report, "%s\n", line);
+}
+
+/* Whether the session is still in the transaction, and for a cancel at the query, that was shown when
+ * the answer was given. */
+static bool act_is_as_confirmed(const struct app *app, const struct db_session *s,
+	const struct console_session *want)
+{
+	return str_equal(s->xact_start, want->xact_start) &&
+		(app->act.kind != DB_ACTION_CANCEL || str_equal(s->query_start, want->query_start));
+}
+
+static void act_ask(struct app *app, const struct db_session *s, const struct act_many *many)
 {
 	char *name = act_target_name(app);
 	struct confirm_request request = { .id = APP_ASK_ACT };
@@ -348,6 +427,16 @@ static void act_ask(struct app *app, const struct db_session *s)
 	request.effect = act_texts[app->act.kind].effect;
 	request.undo = act_texts[app->act.kind].undo;
 	request.target = name;
+	if (many) {
+		free(question);
+		question = mem_printf("%s %zu sessions, one after another?",
+			app->act.kind == DB_ACTION_CANCEL ? "Cancel the queries of" : "End",
+			app->act.n);
+		request.question = question;
+		request.statement = buf_str(&many->statements);
+		request.facts = many->facts;
+		request.n_facts = many->n;
+	}
 	term_flush_input(app->term);
 	console_confirm(app->console, &request);
 	loop_timer_stop(app->silence);
@@ -383,12 +472,20 @@ static void act_on_journal(void *arg, int64_t seq, const struct err *err)
 {
 	struct app *app = arg;
 	const struct db_session *s;
+	struct act_many many;
 
 	if (!app->act.active || app->act.running || app->silence)
 		return; /* given up meanwhile */
 	s = act_find(app, &app->act.queue[app->act.next - 1]);
+	if (seq > 0 && s && app->act.n > 1) {
+		act_many_init(app, &many);
+		if (app->act.n)
+			act_ask(app, s, &many);
+		act_many_fini(&many);
+		return;
+	}
 	if (seq > 0 && s) {
-		act_ask(app, s);
+		act_ask(app, s, NULL);
 		return;
 	}
 	app_message(app, CONSOLE_ERROR, "nothing was done: %s",
@@ -412,6 +509,7 @@ static void act_next(struct app *app)
 	const struct console_session *want;
 	const struct db_session *s;
 	struct err err;
+	char *line;
 
 	act_clear_current(app);
 	if (app->act.next == app->act.n) {
@@ -420,9 +518,11 @@ static void act_next(struct app *app)
 	}
 	want = &app->act.queue[app->act.next++];
 	s = act_find(app, want);
-	if (!s) {
-		app_message(app, CONSOLE_WARNING, "pid %d is not the session it was: nothing was done",
-			want->pid);
+	if (!s || (app->act.typed && !act_is_as_confirmed(app, s, want))) {
+		line = mem_printf("pid %d: changed meanwhile, nothing done", want->pid);
+		app_message(app, CONSOLE_WARNING, "%s", line);
+		act_report(app, line);
+		free(line);
 		act_next(app);
 		return;
 	}
@@ -435,7 +535,10 @@ static void act_next(struct app *app)
 		app_act_stop(app);
 		return;
 	}
-	act_open_journal(app);
+	if (app->act.typed)
+		act_do(app, app->act.typed);
+	else
+		act_open_journal(app);
 }
 
 void app_act_begin(struct app *app, enum db_action_kind kind,
@@ -464,6 +567,8 @@ void app_act_begin(struct app *app, enum db_action_kind kind,
 		app->act.queue[i].gid = mem_strdup(sessions[i].gid);
 	}
 	app->act.n = n;
+	buf_clear(&app->act.report);
+	app->act.after = 0;
 	act_next(app);
 }
 
@@ -471,6 +576,10 @@ void app_act_fini(struct app *app)
 {
 	app->act.running = false;
 	app_act_stop(app);
+	buf_fini(&app->act.report);
+	free(app->act.sentence);
+	app->act.sentence = NULL;
+	app->act.after = 0;
 	act_free_session(&app->act.unknown);
 	memset(&app->act.unknown, 0, sizeof(app->act.unknown));
 	app->act.unknown_seq = 0;
@@ -553,12 +662,19 @@ static void act_on_result(void *arg, enum db_action_result result, const char *s
 										     : CONSOLE_ERROR,
 		"%s", sentence);
 	act_write_result(app, result, sentence);
+	act_report(app, sentence);
+	free(app->act.sentence);
+	app->act.sentence = mem_strdup(sentence);
 	if (result == DB_ACTION_UNKNOWN)
 		act_remember_unknown(app);
 	app->act.running = false;
 	if (!app->target)
 		return;
 	app_show_facts(app);
+	if (result != DB_ACTION_UNKNOWN) {
+		app->act.after = clock_monotonic();
+		probe_expire(app->probe);
+	}
 	target_refresh(app->target);
 	if (app->act.next < app->act.n)
 		act_next(app);
@@ -626,17 +742,13 @@ static void act_record_intent(struct app *app, const struct gate_request *reques
 	free(confirm);
 }
 
-void app_act_confirmed(struct app *app, const char *typed)
+static void act_do(struct app *app, const char *typed)
 {
 	struct gate_request request;
 	struct gate_state state;
 	struct err err;
 	char *name;
 
-	loop_timer_stop(app->silence);
-	app->silence = NULL;
-	if (!app->act.active)
-		return;
 	name = act_target_name(app);
 	app->act.started = clock_monotonic();
 	act_gate_state(app, &state);
@@ -649,4 +761,24 @@ void app_act_confirmed(struct app *app, const char *typed)
 		act_refused(app, &err);
 	}
 	free(name);
+}
+
+void app_act_confirmed(struct app *app, const char *typed)
+{
+	char *answer;
+
+	loop_timer_stop(app->silence);
+	app->silence = NULL;
+	if (!app->act.active)
+		return;
+	answer = mem_strdup(typed);
+	if (app->act.n > 1) {
+		/* Each session is taken up anew, and compared with what was confirmed. */
+		app->act.typed = mem_strdup(typed);
+		app->act.next = 0;
+		act_next(app);
+	} else {
+		act_do(app, answer);
+	}
+	free(answer);
 }

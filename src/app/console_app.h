@@ -42,6 +42,10 @@ struct app_act {
 	struct gate_permit *permit;    /* while it is being recorded */
 	struct db_action action;
 	char *subject;                 /* "pid 8123 (bo1, boardofone-api)", for messages */
+	char *typed;                   /* several were confirmed at once: the answer for the rest */
+	struct buf report;             /* of several: a line each on what became of it */
+	char *sentence;                /* the last result's */
+	int64_t after;                 /* monotonic: the last act's end, not yet looked at; 0: none */
 	int64_t intent_seq;
 	int64_t started;               /* monotonic */
 	struct console_session unknown; /* what an act with unknown result was to hit */
@@ -132,6 +136,9 @@ void app_act_confirmed(struct app *app, const char *typed);
 void app_act_declined(struct app *app);
 /* Drops what is asked about; what was sent goes on to its result. */
 void app_act_stop(struct app *app);
+/* console_after.c: once a picture and the schema's facts are newer than the last act, says what it
+ * led to: who waits now and behind whom, version rows, invalid indexes. */
+void app_act_after(struct app *app);
 /* Frees what is held; nothing is open or running any more. */
 void app_act_fini(struct app *app);
 /* After a snapshot: looks what became of an act whose result was lost with the link. */

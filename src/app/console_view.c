@@ -126,6 +126,7 @@ static void view_on_probe(void *arg)
 	if (!app->target)
 		return;
 	app_show_findings(app);
+	app_act_after(app);
 	app_dirty(app);
 }
 
@@ -221,6 +222,7 @@ static void view_on_snapshot(void *arg, const struct db_snapshot *snapshot)
 	probe_advance(app->probe, app->target);
 	app_show_findings(app);
 	app_act_look(app);
+	app_act_after(app);
 	app_show_facts(app);
 }
 

@@ -142,7 +142,7 @@ static void say_waiting_behind(struct buf *text, const struct db_session *s)
 	buf_printf(text, " %zu session%s behind your ", s->n_behind,
 		s->n_behind == 1 ? " waits" : "s wait");
 	say_statement(text, s->query);
-	buf_add_char(text, '.');
+	buf_printf(text, ": cancelling it (pid %d) restores service now and rolls it back.", s->pid);
 }
 
 static void tell_blocked(struct telling *t, const struct db_session *s)
@@ -167,17 +167,12 @@ static void tell_blocked(struct telling *t, const struct db_session *s)
 		buf_printf(&text, " (pid %d); who blocks it is not known", s->pid);
 	}
 	buf_add_char(&text, '.');
+	if (root)
+		say_remedy(t, &text, root,
+			s->n_blocked_by > 1 ? "ends one of several waits" : "lets it go on");
 	say_waiting_behind(&text, s);
 	if (root && root->n_behind > s->n_behind + 1)
 		buf_printf(&text, " In all %zu wait behind the blocker.", root->n_behind);
-	if (root)
-		say_remedy(t, &text, root,
-			s->n_blocked_by > 1 ? "is one of several it waits for" : "lets it go on");
-	if (s->n_behind)
-		buf_printf(&text,
-			" Cancelling the migration, pid %d, restores service now and rolls it "
-			"back.",
-			s->pid);
 	rule_add(t->out, "migration-blocked", root ? root : s, &text);
 	buf_fini(&text);
 }
@@ -297,6 +292,7 @@ static void tell_queue(struct telling *t, size_t at)
 	buf_add_str(&text, ", for ");
 	say_wait(&text, longest);
 	buf_add_char(&text, '.');
+	say_remedy(t, &text, root, "lets all go on");
 	if (middle) {
 		buf_printf(&text, " %zu of them queue%s behind pid %d, which itself waits for ",
 			middle->n_behind, middle->n_behind == 1 ? "s" : "", middle->pid);
@@ -304,7 +300,6 @@ static void tell_queue(struct telling *t, size_t at)
 		buf_printf(&text, ": cancelling %d frees %s at once.", middle->pid,
 			middle->n_behind == 1 ? "it" : "them");
 	}
-	say_remedy(t, &text, root, "lets all go on");
 	finding = rule_add(t->out, "lock-queue", root, &text);
 	if (root->n_behind >= RULE_QUEUE_CRITICAL_N || longest->wait_age_s >= RULE_QUEUE_CRITICAL_S)
 		finding->severity = FINDING_CRITICAL;

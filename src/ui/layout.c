@@ -55,7 +55,8 @@ void layout_compute(struct layout *layout, const struct layout_input *input)
 	layout->too_small = input->rows < LAYOUT_MIN_ROWS || input->cols < LAYOUT_MIN_COLS;
 	if (layout->too_small)
 		return;
-	finding = layout_clamp(finding, 1, 3);
+	finding = layout_clamp(
+		finding, 1, input->cols < 60 || input->rows < LAYOUT_STACK_ROWS ? 3 : 4);
 	layout->title = (struct cells_rect){ 0, 0, 1, input->cols };
 	layout->finding = (struct cells_rect){ 1, 0, finding, input->cols };
 	layout->bottom = (struct cells_rect){ input->rows - 1, 0, 1, input->cols };

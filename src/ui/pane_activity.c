@@ -262,6 +262,40 @@ const struct db_session *pane_activity_tagged(const struct pane *pane, size_t i)
 
 /* --- the table of functions ------------------------------------------------------------------ */
 
+/* " · slots 12/57 · lag 0.4s": how much is left, and who is behind. */
+static void activity_add_server(const struct db_server *server, struct buf *out)
+{
+	char age[24];
+
+	buf_printf(out, " · slots %d/%d", server->used_connections,
+		server->max_connections - server->reserved_connections);
+	if (server->replicas || server->standby)
+		buf_printf(out, " · lag %s", clock_format_age(server->lag_s, age, sizeof(age)));
+	if (server->lag_bytes >= 1e6)
+		buf_printf(out, " %.0f MB", server->lag_bytes / 1e6);
+}
+
+/* " · xmin pid 8123 12m04": who keeps VACUUM from removing rows, and for how long or how many
+ * transactions. */
+static void activity_add_xmin(const struct db_snapshot *snapshot, struct buf *out)
+{
+	const struct db_server *server = &snapshot->server;
+	const struct db_session *s = NULL;
+	char age[24], *name;
+
+	if (str_empty(server->xmin_kind))
+		return;
+	name = format_one_line(server->xmin_name);
+	if (strcmp(server->xmin_kind, "backend") == 0)
+		s = db_snapshot_find(snapshot, atoi(server->xmin_name));
+	buf_printf(out, " · xmin %s %s", s ? "pid" : server->xmin_kind, name);
+	if (s && !isnan(s->xact_age_s))
+		buf_printf(out, " %s", clock_format_age(s->xact_age_s, age, sizeof(age)));
+	else
+		buf_printf(out, " %ld tx", server->xmin_age);
+	free(name);
+}
+
 static void activity_title(struct pane *pane, struct buf *out)
 {
 	static const char *const sorts[SORT_N] = { "age", "wait", "pid", "state" };
@@ -277,6 +311,8 @@ static void activity_title(struct pane *pane, struct buf *out)
 		if (self->snapshot->sessions[i].xact_age_s > oldest)
 			oldest = self->snapshot->sessions[i].xact_age_s;
 	}
+	if (self->snapshot->n_hidden)
+		buf_printf(out, "%zu hidden from our role · ", self->snapshot->n_hidden);
 	if (pane->filter)
 		buf_printf(out, "%zu of ", self->n);
 	format_plural(out, n, "session", "sessions");
@@ -284,12 +320,13 @@ static void activity_title(struct pane *pane, struct buf *out)
 		buf_printf(out, " · %zu blocked", blocked);
 	if (oldest >= 0)
 		buf_printf(out, " · oldest %s", clock_format_age(oldest, age, sizeof(age)));
+	if (self->snapshot->server.max_connections)
+		activity_add_server(&self->snapshot->server, out);
+	activity_add_xmin(self->snapshot, out);
 	if (self->n_tags)
 		buf_printf(out, " · %zu tagged", self->n_tags);
 	if (self->flat || self->sort != SORT_AGE)
 		buf_printf(out, " · by %s", sorts[self->sort]);
-	if (self->snapshot->n_hidden)
-		buf_printf(out, " · %zu hidden from our role", self->snapshot->n_hidden);
 }
 
 static size_t activity_count(const struct pane *pane)
