@@ -334,7 +334,7 @@ static void act_on_silence(struct loop_timer *timer, void *arg)
 struct act_many {
 	struct confirm_fact *facts;
 	struct strlist texts;
-	struct buf statements;
+	struct buf statements, pids;
 	size_t n;
 };
 
@@ -373,6 +373,7 @@ static void act_many_init(struct app *app, struct act_many *many)
 		db_action_prepare(&action, app->act.kind, s, server->version_num);
 		buf_printf(&many->statements, "%s%s", many->statements.len ? "\n" : "", action.shown);
 		db_action_fini(&action);
+		buf_printf(&many->pids, "%s%d", kept ? ", " : "", s->pid);
 		app->act.queue[kept++] = app->act.queue[i];
 	}
 	app->act.n = kept;
@@ -388,6 +389,7 @@ static void act_many_fini(struct act_many *many)
 	free(many->facts);
 	strlist_fini(&many->texts);
 	buf_fini(&many->statements);
+	buf_fini(&many->pids);
 }
 
 static void act_report(struct app *app, const char *line)
@@ -429,9 +431,9 @@ static void act_ask(struct app *app, const struct db_session *s, const struct ac
 	request.target = name;
 	if (many) {
 		free(question);
-		question = mem_printf("%s %zu sessions, one after another?",
+		question = mem_printf("%s %zu sessions, one after another: pid %s?",
 			app->act.kind == DB_ACTION_CANCEL ? "Cancel the queries of" : "End",
-			app->act.n);
+			app->act.n, buf_str(&many->pids));
 		request.question = question;
 		request.statement = buf_str(&many->statements);
 		request.facts = many->facts;

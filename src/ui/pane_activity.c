@@ -276,8 +276,8 @@ static void activity_add_server(const struct db_server *server, struct buf *out)
 }
 
 /* " · xmin pid 8123 12m04": who keeps VACUUM from removing rows, and for how long or how many
- * transactions. */
-static void activity_add_xmin(const struct db_snapshot *snapshot, struct buf *out)
+ * transactions. Nothing where that is the oldest transaction, which is told already. */
+static void activity_add_xmin(const struct db_snapshot *snapshot, double oldest, struct buf *out)
 {
 	const struct db_server *server = &snapshot->server;
 	const struct db_session *s = NULL;
@@ -288,6 +288,10 @@ static void activity_add_xmin(const struct db_snapshot *snapshot, struct buf *ou
 	name = format_one_line(server->xmin_name);
 	if (strcmp(server->xmin_kind, "backend") == 0)
 		s = db_snapshot_find(snapshot, atoi(server->xmin_name));
+	if (s && s->xact_age_s > oldest - 1) {
+		free(name);
+		return;
+	}
 	buf_printf(out, " · xmin %s %s", s ? "pid" : server->xmin_kind, name);
 	if (s && !isnan(s->xact_age_s))
 		buf_printf(out, " %s", clock_format_age(s->xact_age_s, age, sizeof(age)));
@@ -320,13 +324,16 @@ static void activity_title(struct pane *pane, struct buf *out)
 		buf_printf(out, " · %zu blocked", blocked);
 	if (oldest >= 0)
 		buf_printf(out, " · oldest %s", clock_format_age(oldest, age, sizeof(age)));
-	if (self->snapshot->server.max_connections)
-		activity_add_server(&self->snapshot->server, out);
-	activity_add_xmin(self->snapshot, out);
 	if (self->n_tags)
 		buf_printf(out, " · %zu tagged", self->n_tags);
 	if (self->flat || self->sort != SORT_AGE)
 		buf_printf(out, " · by %s", sorts[self->sort]);
+	/* What the operator asked for comes before what is merely good to know. */
+	if (pane->filter)
+		return;
+	if (self->snapshot->server.max_connections)
+		activity_add_server(&self->snapshot->server, out);
+	activity_add_xmin(self->snapshot, oldest, out);
 }
 
 static size_t activity_count(const struct pane *pane)
