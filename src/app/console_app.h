@@ -30,6 +30,7 @@ enum app_question {
 	APP_ASK_TARGET,
 	APP_ASK_CONNECTING,
 	APP_ASK_RUNBOOK,
+	APP_ASK_COLUMNS,
 };
 
 /* Acts on sessions, one after another: the one that is asked about or runs, and those to come. */
@@ -162,6 +163,11 @@ void app_preview_fini(struct app *app);
 /* Opens a runbook to read; "" offers the list. */
 void app_runbook(struct app *app, const char *name);
 void app_runbook_picked(struct app *app, size_t index);
+
+/* console_columns.c */
+/* Offers the columns of the Activity pane, one to be shown or not after the other. */
+void app_columns(struct app *app, size_t selected);
+void app_column_picked(struct app *app, size_t index);
 
 /* console_commands.c: the ":" line. */
 void app_command(struct app *app, const char *line);

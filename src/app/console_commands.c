@@ -13,6 +13,7 @@
 #include <pgoncall/base/mem.h>
 
 static int do_arm(struct app *app, const char *args, struct err *err);
+static int do_columns(struct app *app, const char *args, struct err *err);
 static int do_disarm(struct app *app, const char *args, struct err *err);
 static int do_help(struct app *app, const char *args, struct err *err);
 static int do_logs(struct app *app, const char *args, struct err *err);
@@ -38,6 +39,7 @@ static const struct {
 	void (*complete)(const struct app *app, struct strlist *words);
 } commands[] = {
 	{ "arm", "10m REASON", "allow writes for that time", do_arm, NULL },
+	{ "columns", "", "choose the columns of the Activity pane", do_columns, NULL },
 	{ "disarm", "", "back to read-only", do_disarm, NULL },
 	{ "help", "", "keys and commands", do_help, NULL },
 	{ "logs", "NAME", "show this log in pane 3", do_logs, complete_logs },
@@ -45,7 +47,7 @@ static const struct {
 	{ "quit", "", "leave", do_quit, NULL },
 	{ "report", "FILE", "write the incident's timeline as Markdown", do_report, NULL },
 	{ "runbook", "NAME", "read a runbook", do_runbook, NULL },
-	{ "set", "refresh=2s", "change a setting of [ui] for this run", do_set, NULL },
+	{ "set", "KEY=VALUE", "refresh=2s, theme=NAME, columns=user,app,query: for this run", do_set, NULL },
 	{ "target", "NAME", "connect to another target", do_target, complete_targets },
 	{ "theme", "NAME", "change the colours", do_theme, complete_themes },
 	{ "write", "FILE", "write the rows of the focused pane to a new file", do_write, NULL },
@@ -63,6 +65,14 @@ static int do_arm(struct app *app, const char *args, struct err *err)
 		return 0;
 	}
 	return app_arm(app, args, err);
+}
+
+static int do_columns(struct app *app, const char *args, struct err *err)
+{
+	(void)args;
+	(void)err;
+	app_columns(app, 0);
+	return 0;
 }
 
 static int do_disarm(struct app *app, const char *args, struct err *err)
@@ -158,8 +168,11 @@ static int do_set(struct app *app, const char *args, struct err *err)
 
 	if (str_starts(args, "theme="))
 		return app_set_theme(app, args + strlen("theme="), err);
+	if (str_starts(args, "columns="))
+		return console_set_columns(app->console, args + strlen("columns="), err);
 	if (!str_starts(args, "refresh="))
-		return err_set(err, ERR_USAGE, "':set' knows refresh=2s and theme=NAME");
+		return err_set(err, ERR_USAGE,
+			"':set' knows refresh=2s, theme=NAME and columns=user,app,query");
 	args += strlen("refresh=");
 	if (config_keys[CONFIG_REFRESH].check(args, why, sizeof(why)) < 0)
 		return err_set(err, ERR_USAGE, "refresh=%s %s", args, why);

@@ -220,6 +220,8 @@ static void on_picked(struct app *app, const struct console_intent *intent)
 
 	if (intent->id == APP_ASK_RUNBOOK)
 		app_runbook_picked(app, intent->index);
+	if (intent->id == APP_ASK_COLUMNS)
+		app_column_picked(app, intent->index);
 	if (intent->id != APP_ASK_TARGET || intent->index >= app->config.n_targets)
 		return;
 	section = &app->config.targets[intent->index];

@@ -21,23 +21,81 @@
 /* In the order shown. A column narrower than `good` is worth less than another: then the one with
  * the highest `give` goes. Where none is left to go, columns shrink down to `least`. */
 static const struct {
-	const char *title;
+	const char *name, *title;
 	int least, good, most;
 	int give; /* 0: never */
 	bool right;
 } activity_columns[COLUMN_N] = {
-	[COLUMN_PID] = { "PID", 20, 20, 20, 0, false },
-	[COLUMN_USER] = { "USER", 3, 4, 10, 3, false },
-	[COLUMN_APP] = { "APP", 5, 7, 14, 1, false },
-	[COLUMN_STATE] = { "STATE", 6, 10, 10, 0, false },
-	[COLUMN_WAITS] = { "WAITS FOR", 9, 16, 24, 0, false },
-	[COLUMN_AGE] = { "AGE", 6, 6, 6, 0, true },
-	[COLUMN_QUERY] = { "QUERY", 8, 12, 1000, 2, false },
+	[COLUMN_PID] = { "pid", "PID", 20, 20, 20, 0, false },
+	[COLUMN_USER] = { "user", "USER", 3, 4, 10, 3, false },
+	[COLUMN_APP] = { "app", "APP", 5, 7, 14, 1, false },
+	[COLUMN_STATE] = { "state", "STATE", 6, 10, 10, 0, false },
+	[COLUMN_WAITS] = { "waits", "WAITS FOR", 9, 16, 24, 0, false },
+	[COLUMN_AGE] = { "age", "AGE", 6, 6, 6, 0, true },
+	[COLUMN_DATABASE] = { "database", "DATABASE", 4, 8, 14, 4, false },
+	[COLUMN_CLIENT] = { "client", "CLIENT", 7, 11, 15, 4, false },
+	[COLUMN_TYPE] = { "type", "TYPE", 6, 14, 18, 5, false },
+	[COLUMN_EVENT] = { "event", "EVENT", 6, 13, 22, 4, false },
+	[COLUMN_XACT] = { "xact", "XACT", 6, 6, 6, 4, true },
+	[COLUMN_BLOCKS] = { "blocks", "BLOCKS", 6, 6, 6, 4, true },
+	[COLUMN_QUERY] = { "query", "QUERY", 8, 12, 1000, 2, false },
 };
 
 /* Where room is short, columns are narrowed in this order, first to `good`, then to `least`. */
-static const enum activity_column activity_narrowed[] = { COLUMN_USER, COLUMN_APP, COLUMN_WAITS,
-	COLUMN_QUERY, COLUMN_STATE };
+static const enum activity_column activity_narrowed[] = { COLUMN_TYPE, COLUMN_EVENT, COLUMN_CLIENT,
+	COLUMN_DATABASE, COLUMN_USER, COLUMN_APP, COLUMN_WAITS, COLUMN_QUERY, COLUMN_STATE };
+
+/* --- choosing -------------------------------------------------------------------------------- */
+
+const char *activity_column_name(size_t i)
+{
+	return i < COLUMN_N ? activity_columns[i].name : NULL;
+}
+
+bool activity_has_column(const struct activity_layout *layout, size_t column)
+{
+	size_t i;
+
+	for (i = 0; i < layout->n; i++)
+		if (layout->order[i] == column)
+			return true;
+	return false;
+}
+
+static int activity_choose_fail(const char *word, size_t len, struct err *err)
+{
+	struct buf names = BUF_INIT;
+	int i;
+
+	for (i = 0; i < COLUMN_N; i++)
+		buf_printf(&names, "%s%s", i ? ", " : "", activity_columns[i].name);
+	err_set(err, ERR_USAGE, "there is no column '%.*s'; there are %s", (int)len, word,
+		buf_str(&names));
+	buf_fini(&names);
+	return -1;
+}
+
+int activity_choose(struct activity_layout *layout, const char *list, struct err *err)
+{
+	struct activity_layout chosen = *layout;
+	size_t len, i;
+
+	chosen.n = 0;
+	chosen.order[chosen.n++] = COLUMN_PID;
+	for (; *list; list += len + (list[len] == ',')) {
+		len = strcspn(list, ",");
+		for (i = 0; i < COLUMN_N; i++)
+			if (strlen(activity_columns[i].name) == len &&
+				strncmp(activity_columns[i].name, list, len) == 0)
+				break;
+		if (i == COLUMN_N)
+			return activity_choose_fail(list, len, err);
+		if (!activity_has_column(&chosen, i))
+			chosen.order[chosen.n++] = (enum activity_column)i;
+	}
+	*layout = chosen;
+	return 0;
+}
 
 /* --- texts ----------------------------------------------------------------------------------- */
 
@@ -117,6 +175,26 @@ static void activity_cell(
 		break;
 	case COLUMN_AGE:
 		clock_format_age(format_session_age(session), out, size);
+		break;
+	case COLUMN_DATABASE:
+		snprintf(out, size, "%s", session->database);
+		break;
+	case COLUMN_CLIENT:
+		snprintf(out, size, "%s", *session->client ? session->client : "local");
+		break;
+	case COLUMN_TYPE:
+		snprintf(out, size, "%s", session->backend_type);
+		break;
+	case COLUMN_EVENT:
+		snprintf(out, size, "%s", session->wait_event);
+		break;
+	case COLUMN_XACT:
+		if (!isnan(session->xact_age_s))
+			clock_format_age(session->xact_age_s, out, size);
+		break;
+	case COLUMN_BLOCKS:
+		if (session->n_behind)
+			snprintf(out, size, "%zu", session->n_behind);
 		break;
 	default:
 		break;
@@ -202,8 +280,12 @@ void activity_fit(struct activity_layout *layout, int cols)
 {
 	int rest;
 
-	memcpy(layout->width, layout->content, sizeof(layout->width));
-	layout->width[COLUMN_QUERY] = activity_columns[COLUMN_QUERY].good;
+	memset(layout->width, 0, sizeof(layout->width));
+	for (rest = 0; rest < (int)layout->n; rest++)
+		layout->width[layout->order[rest]] =
+			layout->order[rest] == COLUMN_QUERY
+				? activity_columns[COLUMN_QUERY].good
+				: layout->content[layout->order[rest]];
 	activity_narrow(layout, cols, true);
 	while (activity_sum(layout) > cols && activity_give_up(layout)) {
 		/* What is left may be wider again for the column that went. */
@@ -224,8 +306,10 @@ void activity_draw_header(
 	const struct activity_layout *layout, struct cells *cells, struct cells_rect line)
 {
 	int c, col = 1;
+	size_t i;
 
-	for (c = 0; c < COLUMN_N; c++) {
+	for (i = 0; i < layout->n; i++) {
+		c = layout->order[i];
 		if (!layout->width[c])
 			continue;
 		if (activity_columns[c].right)
@@ -259,12 +343,14 @@ void activity_draw_row(const struct activity_layout *layout, struct cells *cells
 	unsigned style = activity_style(row->session);
 	char text[COLUMN_TEXT], *clean;
 	int c, col = 1;
+	size_t i;
 
 	cells_put(cells, line, 0, 0, tagged ? THEME_ROW_TAGGED : style,
 		tagged                    ? "+"
 		: row->session->migration ? "◆"
 					  : " ");
-	for (c = 0; c < COLUMN_N; c++) {
+	for (i = 0; i < layout->n; i++) {
+		c = layout->order[i];
 		if (!layout->width[c])
 			continue;
 		activity_cell(row, (enum activity_column)c, text, sizeof(text));

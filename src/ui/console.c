@@ -246,6 +246,21 @@ void console_say(struct console *console, enum console_severity severity, const 
 	buf_fini(&text);
 }
 
+int console_set_columns(struct console *console, const char *list, struct err *err)
+{
+	return pane_activity_set_columns(console->panes[PANE_ACTIVITY], list, err);
+}
+
+const char *console_column(const struct console *console, size_t i, bool *on)
+{
+	return pane_activity_column(console->panes[PANE_ACTIVITY], i, on);
+}
+
+void console_toggle_column(struct console *console, size_t i)
+{
+	pane_activity_toggle_column(console->panes[PANE_ACTIVITY], i);
+}
+
 /* --- questions and pages --------------------------------------------------------------------- */
 
 /* A question comes before a line that is being typed. */

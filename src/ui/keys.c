@@ -74,7 +74,7 @@ static const struct key_binding key_bindings[] = {
 	{ .context = KEYS_ACTIVITY,
 		.key = 's',
 		.command = CMD_SORT,
-		.help = "sort the flat list by age, wait, pid, or state",
+		.help = "sort by age, wait, transaction, sessions blocked, pid, state, user or application",
 		.ours = true },
 
 	{ .context = KEYS_LOGS,
@@ -160,7 +160,8 @@ static const struct key_binding key_bindings[] = {
 	{ .key = '&',
 		.command = CMD_FILTER,
 		.hint = "filter",
-		.help = "show only rows that hold a text; empty shows all",
+		.help = "show only rows that hold a text; empty shows all. In Activity every word must hold, "
+			"!WORD must not, and state: user: app: db: client: type: name a field",
 		.ours = true },
 	{ .key = 'r',
 		.command = CMD_RUNBOOKS,

@@ -16,7 +16,17 @@
 
 #include "activity.h"
 
-enum activity_sort { SORT_AGE, SORT_WAIT, SORT_PID, SORT_STATE, SORT_N };
+enum activity_sort {
+	SORT_AGE,
+	SORT_WAIT,
+	SORT_XACT,
+	SORT_BLOCKS,
+	SORT_PID,
+	SORT_STATE,
+	SORT_USER,
+	SORT_APP,
+	SORT_N
+};
 
 struct pane_activity {
 	struct pane pane;
@@ -116,6 +126,27 @@ static bool activity_is_idle(const struct db_session *session)
 	return session->pid != 0 && (strcmp(session->state, "idle") == 0 || !*session->state);
 }
 
+static int activity_compare_by(
+	enum activity_sort sort, const struct db_session *x, const struct db_session *y)
+{
+	switch (sort) {
+	case SORT_STATE:
+		return strcmp(x->state, y->state);
+	case SORT_USER:
+		return strcmp(x->user, y->user);
+	case SORT_APP:
+		return strcmp(x->application, y->application);
+	case SORT_WAIT:
+		return activity_compare_doubles(x->wait_age_s, y->wait_age_s);
+	case SORT_XACT:
+		return activity_compare_doubles(x->xact_age_s, y->xact_age_s);
+	case SORT_BLOCKS:
+		return (x->n_behind < y->n_behind) - (x->n_behind > y->n_behind);
+	default:
+		return 0;
+	}
+}
+
 /* Longest first; what does nothing stands below what works. */
 static int activity_compare(const void *a, const void *b, void *arg)
 {
@@ -126,10 +157,8 @@ static int activity_compare(const void *a, const void *b, void *arg)
 
 	if (sort != SORT_PID)
 		order = activity_is_idle(x) - activity_is_idle(y);
-	if (!order && sort == SORT_STATE)
-		order = strcmp(x->state, y->state);
-	if (!order && sort == SORT_WAIT)
-		order = activity_compare_doubles(x->wait_age_s, y->wait_age_s);
+	if (!order)
+		order = activity_compare_by(sort, x, y);
 	if (!order && sort != SORT_PID)
 		order = activity_compare_doubles(format_session_age(x), format_session_age(y));
 	return order ? order : (x->pid > y->pid) - (x->pid < y->pid);
@@ -176,6 +205,56 @@ static void activity_order(struct pane_activity *self)
 			&self->sort);
 }
 
+/* Words that name a field: "state:idle", "user:bo1". */
+static const struct {
+	const char *name;
+	size_t offset; /* of a char * in struct db_session */
+} activity_fields[] = {
+	{ "state:", offsetof(struct db_session, state) },
+	{ "user:", offsetof(struct db_session, user) },
+	{ "app:", offsetof(struct db_session, application) },
+	{ "db:", offsetof(struct db_session, database) },
+	{ "client:", offsetof(struct db_session, client) },
+	{ "type:", offsetof(struct db_session, backend_type) },
+};
+
+/* Whether one word of the filter holds; row: the row's text. */
+static bool activity_word_holds(const struct db_session *session, const char *row, const char *word)
+{
+	const char *field;
+	size_t i, len;
+
+	for (i = 0; i < sizeof(activity_fields) / sizeof(activity_fields[0]); i++) {
+		len = strlen(activity_fields[i].name);
+		if (strncmp(word, activity_fields[i].name, len) != 0)
+			continue;
+		memcpy(&field, (const char *)session + activity_fields[i].offset, sizeof(field));
+		/* "state:idle" is not "idle in transaction"; that is "state:idle_in". */
+		if (strcmp(word, "state:idle") == 0)
+			return strcmp(field, "idle") == 0;
+		return str_contains_nocase(field, word + len);
+	}
+	return str_contains_nocase(row, word);
+}
+
+/* Every word of the filter must hold; one after "!" must not. */
+static bool activity_passes(const struct db_session *session, const char *row, const char *filter)
+{
+	char *words = mem_strdup(filter), *rest = words, *word, *c;
+	bool passes = true;
+
+	while (passes && (word = strsep(&rest, " "))) {
+		for (c = word; *c; c++)
+			*c = *c == '_' && strncmp(word, "state:", 6) == 0 ? ' ' : *c;
+		if (*word == '!' && word[1])
+			passes = !activity_word_holds(session, row, word + 1);
+		else if (*word)
+			passes = activity_word_holds(session, row, word);
+	}
+	free(words);
+	return passes;
+}
+
 static void activity_filter(struct pane_activity *self)
 {
 	struct buf text = BUF_INIT;
@@ -184,7 +263,8 @@ static void activity_filter(struct pane_activity *self)
 	for (i = 0; self->pane.filter && i < self->n; i++) {
 		buf_clear(&text);
 		activity_row_text(self->rows[i].session, &text);
-		if (pane_passes(&self->pane, buf_str(&text)))
+		if (activity_passes(
+			    self->rows[i].session, buf_str(&text), self->pane.filter))
 			self->rows[kept++] = self->rows[i];
 	}
 	if (self->pane.filter)
@@ -260,6 +340,37 @@ const struct db_session *pane_activity_tagged(const struct pane *pane, size_t i)
 	return NULL;
 }
 
+int pane_activity_set_columns(struct pane *pane, const char *list, struct err *err)
+{
+	return activity_choose(&activity_of(pane)->layout, list, err);
+}
+
+const char *pane_activity_column(const struct pane *pane, size_t i, bool *on)
+{
+	*on = activity_has_column(&activity_of(pane)->layout, i);
+	return activity_column_name(i);
+}
+
+void pane_activity_toggle_column(struct pane *pane, size_t i)
+{
+	struct activity_layout *layout = &activity_of(pane)->layout;
+	struct buf list = BUF_INIT;
+	bool on = activity_has_column(layout, i);
+	size_t k;
+
+	for (k = 0; k < layout->n; k++) {
+		/* A new one stands before the query, which takes the rest of the row. */
+		if (!on && layout->order[k] == COLUMN_QUERY)
+			buf_printf(&list, "%s,", activity_column_name(i));
+		if (layout->order[k] != i)
+			buf_printf(&list, "%s,", activity_column_name(layout->order[k]));
+	}
+	if (!on && !activity_has_column(layout, COLUMN_QUERY))
+		buf_add_str(&list, activity_column_name(i));
+	activity_choose(layout, buf_str(&list), NULL);
+	buf_fini(&list);
+}
+
 /* --- the table of functions ------------------------------------------------------------------ */
 
 /* " · slots 12/57 · lag 0.4s": how much is left, and who is behind. */
@@ -302,7 +413,8 @@ static void activity_add_xmin(const struct db_snapshot *snapshot, double oldest,
 
 static void activity_title(struct pane *pane, struct buf *out)
 {
-	static const char *const sorts[SORT_N] = { "age", "wait", "pid", "state" };
+	static const char *const sorts[SORT_N] = { "age", "wait", "transaction", "blocked", "pid",
+		"state", "user", "app" };
 	const struct pane_activity *self = activity_of(pane);
 	size_t i, blocked = 0, n = self->snapshot ? self->snapshot->n_sessions : 0;
 	double oldest = -1;
@@ -459,5 +571,6 @@ struct pane *pane_activity_new(void)
 	struct pane_activity *self = mem_calloc(1, sizeof(*self));
 
 	pane_init(&self->pane, &activity_ops);
+	activity_choose(&self->layout, ACTIVITY_COLUMNS, NULL);
 	return &self->pane;
 }

@@ -15,6 +15,7 @@
 #include <stdint.h>
 
 #include <pgoncall/base/buf.h>
+#include <pgoncall/base/err.h>
 #include <pgoncall/base/str.h>
 #include <pgoncall/db/snapshot.h>
 #include <pgoncall/diagnosis/findings.h>
@@ -102,6 +103,11 @@ void console_logs_changed(struct console *console);
 void console_logs_moment(struct console *console, int64_t wall);
 /* A sentence in place of the hints until the next key; a long one takes more rows. NULL: none. */
 void console_set_message(struct console *console, enum console_severity severity, const char *text);
+
+/* The columns of the Activity pane, as pane_activity.h has them. */
+int console_set_columns(struct console *console, const char *list, struct err *err);
+const char *console_column(const struct console *console, size_t i, bool *on);
+void console_toggle_column(struct console *console, size_t i);
 
 /* --- questions ------------------------------------------------------------------------------- */
 

@@ -281,7 +281,8 @@ static struct console_facts picture_facts(void)
 __attribute__((unused)) static void picture_init(struct picture *picture)
 {
 	static const enum key_command on[] = { CMD_CANCEL_QUERY, CMD_TERMINATE, CMD_RUNBOOKS,
-		CMD_OPEN_RUNBOOK, CMD_REVIEW, CMD_REFRESH, CMD_PAUSE, CMD_TARGET, CMD_COPY,
+		CMD_OPEN_RUNBOOK, CMD_REVIEW, CMD_REFRESH, CMD_PAUSE, CMD_PAST_OLDER, CMD_PAST_NEWER,
+		CMD_TARGET, CMD_COPY,
 		CMD_WRITE, CMD_THEME, CMD_SUSPEND, CMD_PREVIOUS_SOURCE, CMD_NEXT_SOURCE };
 	struct console_options options = { .editrc = "/dev/null" };
 	struct console_facts facts = picture_facts();

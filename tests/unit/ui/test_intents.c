@@ -220,6 +220,58 @@ static void intents_quit_from_the_inside_out(void **state)
 	picture_fini(&picture);
 }
 
+static void intents_choose_columns_and_states(void **state)
+{
+	struct picture picture;
+	struct err err;
+	bool on;
+
+	(void)state;
+	picture_init(&picture);
+	press(&picture, "z");
+	expect_seen(&picture, "DATABASE", false);
+	assert_int_equal(console_set_columns(picture.console, "database,user,query", &err), 0);
+	expect_seen(&picture, "DATABASE", true);
+	expect_seen(&picture, "WAITS FOR", false);
+	assert_int_equal(console_set_columns(picture.console, "user,shoe", &err), -1);
+	assert_non_null(strstr(err.text, "no column 'shoe'"));
+	expect_seen(&picture, "DATABASE", true);
+	assert_string_equal(console_column(picture.console, 1, &on), "user");
+	assert_true(on);
+	console_toggle_column(picture.console, 1);
+	console_column(picture.console, 1, &on);
+	assert_false(on);
+	console_toggle_column(picture.console, 4);
+	expect_seen(&picture, "WAITS FOR", true);
+	press(&picture, "&state:idle_in\r");
+	expect_seen(&picture, "1 of", true);
+	press(&picture, "&");
+	press(&picture, "\025state:active !8140\r");
+	expect_seen(&picture, " 8140 ", false);
+	expect_seen(&picture, " 8151 ", true);
+	picture_fini(&picture);
+}
+
+static void intents_of_the_past(void **state)
+{
+	struct console_facts facts = picture_facts();
+	struct picture picture;
+
+	(void)state;
+	picture_init(&picture);
+	assert_int_equal(press(&picture, "<").kind, INTENT_PAST_OLDER);
+	assert_int_equal(press(&picture, ">").kind, INTENT_PAST_NEWER);
+	facts.past_wall = picture.now.wall - 120 * CLOCK_NS_PER_S;
+	console_set_facts(picture.console, &facts);
+	expect_seen(&picture, " PAST ", true);
+	assert_int_equal(press(&picture, "q").kind, INTENT_PAST_END);
+	facts.past_wall = 0;
+	console_set_facts(picture.console, &facts);
+	expect_seen(&picture, " PAST ", false);
+	assert_int_equal(press(&picture, "q").kind, INTENT_QUIT);
+	picture_fini(&picture);
+}
+
 static void intents_of_questions(void **state)
 {
 	struct confirm_request request = { .id = 5, .level = CONFIRM_Y, .question = "Do it?" };
@@ -448,6 +500,8 @@ int main(void)
 		cmocka_unit_test(intents_keep_an_open_page_when_its_session_ends),
 		cmocka_unit_test(intents_of_the_command_line),
 		cmocka_unit_test(intents_quit_from_the_inside_out),
+		cmocka_unit_test(intents_choose_columns_and_states),
+		cmocka_unit_test(intents_of_the_past),
 		cmocka_unit_test(intents_of_questions),
 		cmocka_unit_test(intents_never_come_from_a_paste),
 		cmocka_unit_test(intents_copy_and_write_what_is_shown),
