@@ -8,7 +8,11 @@
 #include <stdlib.h>
 #include <string.h>
 
+#include <pgoncall/base/clock.h>
 #include <pgoncall/base/mem.h>
+
+/* What was freed is given so long to take its turn. */
+#define AFTER_SETTLED_NS CLOCK_NS_PER_S
 
 /* "4 sessions still wait, behind pid 9001 (bo1, boardofone-api, idle in transaction), which connected
  * after the act." The first root is the one with most behind it. */
@@ -52,11 +56,12 @@ static void after_add_list(struct buf *out, const char *name, const struct strli
 void app_act_after(struct app *app)
 {
 	const struct db_snapshot *snapshot = target_snapshot(app->target);
+	int64_t settled = app->act.after + (app->paused ? 0 : AFTER_SETTLED_NS);
 	struct buf text = BUF_INIT, page = BUF_INIT;
 	bool many;
 
 	if (!app->act.after || app->act.running || app->act.next < app->act.n || !snapshot ||
-		snapshot->at_monotonic <= app->act.after || !probe_is_fresh(app->probe))
+		snapshot->at_monotonic <= settled || !probe_is_fresh(app->probe))
 		return;
 	after_add_waiting(app, &text);
 	if (snapshot->version_table == DB_VERSION_TABLE_FOUND)

@@ -164,6 +164,11 @@ void app_preview_fini(struct app *app);
 void app_runbook(struct app *app, const char *name);
 void app_runbook_picked(struct app *app, size_t index);
 
+/* console_sql.c: the answers come as pages */
+int app_sql(struct app *app, const char *text, struct err *err);
+int app_tables(struct app *app, struct err *err);
+int app_describe(struct app *app, const char *table, struct err *err);
+
 /* console_columns.c */
 /* Offers the columns of the Activity pane, one to be shown or not after the other. */
 void app_columns(struct app *app, size_t selected);

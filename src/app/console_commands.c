@@ -14,6 +14,7 @@
 
 static int do_arm(struct app *app, const char *args, struct err *err);
 static int do_columns(struct app *app, const char *args, struct err *err);
+static int do_describe(struct app *app, const char *args, struct err *err);
 static int do_disarm(struct app *app, const char *args, struct err *err);
 static int do_help(struct app *app, const char *args, struct err *err);
 static int do_logs(struct app *app, const char *args, struct err *err);
@@ -22,11 +23,14 @@ static int do_quit(struct app *app, const char *args, struct err *err);
 static int do_report(struct app *app, const char *args, struct err *err);
 static int do_runbook(struct app *app, const char *args, struct err *err);
 static int do_set(struct app *app, const char *args, struct err *err);
+static int do_sql(struct app *app, const char *args, struct err *err);
+static int do_tables(struct app *app, const char *args, struct err *err);
 static int do_target(struct app *app, const char *args, struct err *err);
 static int do_theme(struct app *app, const char *args, struct err *err);
 static int do_write(struct app *app, const char *args, struct err *err);
 
 static void complete_logs(const struct app *app, struct strlist *words);
+static void complete_tables(const struct app *app, struct strlist *words);
 static void complete_targets(const struct app *app, struct strlist *words);
 static void complete_themes(const struct app *app, struct strlist *words);
 
@@ -40,6 +44,7 @@ static const struct {
 } commands[] = {
 	{ "arm", "10m REASON", "allow writes for that time", do_arm, NULL },
 	{ "columns", "", "choose the columns of the Activity pane", do_columns, NULL },
+	{ "d", "TABLE", "columns, indexes and constraints of a table", do_describe, complete_tables },
 	{ "disarm", "", "back to read-only", do_disarm, NULL },
 	{ "help", "", "keys and commands", do_help, NULL },
 	{ "logs", "NAME", "show this log in pane 3", do_logs, complete_logs },
@@ -48,6 +53,9 @@ static const struct {
 	{ "report", "FILE", "write the incident's timeline as Markdown", do_report, NULL },
 	{ "runbook", "NAME", "read a runbook", do_runbook, NULL },
 	{ "set", "KEY=VALUE", "refresh=2s, theme=NAME, columns=user,app,query: for this run", do_set, NULL },
+	{ "sql", "SELECT...", "ask the database, in a read-only transaction; 200 rows at most", do_sql,
+		NULL },
+	{ "tables", "", "list the tables, with estimated sizes", do_tables, NULL },
 	{ "target", "NAME", "connect to another target", do_target, complete_targets },
 	{ "theme", "NAME", "change the colours", do_theme, complete_themes },
 	{ "write", "FILE", "write the rows of the focused pane to a new file", do_write, NULL },
@@ -73,6 +81,22 @@ static int do_columns(struct app *app, const char *args, struct err *err)
 	(void)err;
 	app_columns(app, 0);
 	return 0;
+}
+
+static int do_describe(struct app *app, const char *args, struct err *err)
+{
+	return app_describe(app, args, err);
+}
+
+static int do_sql(struct app *app, const char *args, struct err *err)
+{
+	return app_sql(app, args, err);
+}
+
+static int do_tables(struct app *app, const char *args, struct err *err)
+{
+	(void)args;
+	return app_tables(app, err);
 }
 
 static int do_disarm(struct app *app, const char *args, struct err *err)
@@ -284,6 +308,24 @@ static void complete_logs(const struct app *app, struct strlist *words)
 	logs = app->target ? target_logs(app->target, &n) : NULL;
 	for (i = 0; i < n; i++)
 		strlist_add(words, logs[i].name);
+}
+
+/* Those that matter to the team, and those that locks are held on. */
+static void complete_tables(const struct app *app, struct strlist *words)
+{
+	const struct db_snapshot *snapshot = app->target ? target_snapshot(app->target) : NULL;
+	const struct db_lock *lock;
+	size_t i, k;
+
+	if (app->section)
+		strlist_add_words(words, config_get(app->section, CONFIG_CRITICAL_TABLES));
+	for (i = 0; snapshot && i < snapshot->n_sessions; i++) {
+		for (k = 0; k < snapshot->sessions[i].n_holds; k++) {
+			lock = &snapshot->sessions[i].holds[k];
+			if (!strchr(lock->relation, ' ') && !strlist_has(words, lock->relation))
+				strlist_add(words, lock->relation);
+		}
+	}
 }
 
 static void complete_targets(const struct app *app, struct strlist *words)

@@ -115,7 +115,8 @@ void app_show_findings(struct app *app)
 		probe_fill(app->probe, &input);
 	findings_compute(&app->findings, &input);
 	if (input.snapshot && !app->past)
-		probe_add_findings(app->probe, &app->findings);
+		probe_add_findings(
+			app->probe, input.graph && input.graph->pending.n, &app->findings);
 	console_set_findings(app->console, &app->findings);
 }
 

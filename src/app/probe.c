@@ -217,13 +217,17 @@ void probe_fill(const struct probe *probe, struct finding_input *in)
 	in->n_migrators = probe->n_migrators;
 }
 
-void probe_add_findings(const struct probe *probe, struct findings *findings)
+void probe_add_findings(const struct probe *probe, bool pending, struct findings *findings)
 {
 	size_t i;
 
-	for (i = 0; i < probe->missing_tables.n; i++)
-		findings_add(findings, "critical-table-missing", "Table %s is missing.",
-			probe->missing_tables.items[i]);
+	for (i = 0; i < probe->missing_tables.n; i++) {
+		findings_add(findings, "critical-table-missing", "Table %s is missing%s.",
+			probe->missing_tables.items[i],
+			pending ? "; a pending revision may create it" : "");
+		if (pending)
+			findings->items[findings->n - 1].severity = FINDING_WARNING;
+	}
 	for (i = 0; i < probe->invalid_indexes.n; i++)
 		findings_add(findings, "invalid-index",
 			"Index %s is invalid: every write pays for it and no query uses it.",

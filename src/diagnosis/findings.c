@@ -20,16 +20,16 @@ static const struct finding_kind {
 	enum finding_severity severity;
 	const char *runbook;
 } finding_kinds[] = {
-	{ "migration-blocked", FINDING_CRITICAL, "stuck-migration" },
 	{ "migration-orphaned", FINDING_CRITICAL, "stuck-migration" },
+	{ "migration-blocked", FINDING_CRITICAL, "stuck-migration" },
 	{ "lock-queue", FINDING_WARNING, "stuck-migration" },
+	{ "migration-working", FINDING_INFO, "" },
 	{ "health-failed", FINDING_CRITICAL, "production-health-check" },
 	{ "unknown-revision", FINDING_CRITICAL, "unknown-revision" },
 	{ "version-table-missing", FINDING_CRITICAL, "version-table-missing" },
 	{ "revision-chain-broken", FINDING_CRITICAL, "debugging" },
 	{ "critical-table-missing", FINDING_CRITICAL, "production-health-check" },
 	{ "slots-low", FINDING_WARNING, "production-health-check" },
-	{ "migration-working", FINDING_INFO, "" },
 	{ "multiple-heads", FINDING_WARNING, "multiple-heads" },
 	{ "alembic-error-in-log", FINDING_WARNING, "migration-failed-in-deploy" },
 	{ "invalid-index", FINDING_WARNING, "invalid-index" },
@@ -91,10 +91,19 @@ void findings_add(struct findings *findings, const char *code, const char *fmt, 
 	buf_fini(&text);
 }
 
+/* That a migration is at work is no worry, and yet the first thing to know before anybody acts on a
+ * warning. */
+static int finding_weight(const struct finding *finding)
+{
+	if (strcmp(finding->code, "migration-working") == 0 && finding->severity == FINDING_INFO)
+		return FINDING_WARNING;
+	return (int)finding->severity;
+}
+
 static bool finding_before(const struct finding *a, const struct finding *b)
 {
-	if (a->severity != b->severity)
-		return a->severity > b->severity;
+	if (finding_weight(a) != finding_weight(b))
+		return finding_weight(a) > finding_weight(b);
 	return finding_rank(a->code) < finding_rank(b->code);
 }
 

@@ -386,7 +386,7 @@ static void activity_add_server(const struct db_server *server, struct buf *out)
 		buf_printf(out, " %.0f MB", server->lag_bytes / 1e6);
 }
 
-/* " · xmin pid 8123 12m04": who keeps VACUUM from removing rows, and for how long or how many
+/* " · xmin 8123 12m04": who keeps VACUUM from removing rows, and for how long or how many
  * transactions. Nothing where that is the oldest transaction, which is told already. */
 static void activity_add_xmin(const struct db_snapshot *snapshot, double oldest, struct buf *out)
 {
@@ -403,7 +403,7 @@ static void activity_add_xmin(const struct db_snapshot *snapshot, double oldest,
 		free(name);
 		return;
 	}
-	buf_printf(out, " · xmin %s %s", s ? "pid" : server->xmin_kind, name);
+	buf_printf(out, " · xmin %s%s%s", s ? "" : server->xmin_kind, s ? "" : " ", name);
 	if (s && !isnan(s->xact_age_s))
 		buf_printf(out, " %s", clock_format_age(s->xact_age_s, age, sizeof(age)));
 	else

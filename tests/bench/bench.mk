@@ -1,13 +1,13 @@
 # The benchmarks: programs that measure our side and OpenSSH's in turns, run by bench.sh on a range.
 
-BENCH_BIN := $(BUILD)/bench/tunnel $(BUILD)/bench/startup
+BENCH_BIN := $(BUILD)/bench/tunnel $(BUILD)/bench/startup $(BUILD)/bench/activity
 BENCH_LIBS := $(call layer_libs,ssh loop base)
 
 $(BENCH_BIN): $(BUILD)/bench/%: tests/bench/%.c tests/bench/samples.c tests/bench/samples.h $(BENCH_LIBS)
 	@mkdir -p $(@D)
 	$(if $(Q),@echo "  BENCH $@")
 	$(Q)$(CC) $(OURS) $(CFLAGS) $(HARDEN) $(PKG_INC) -o $@ $(filter %.c %.a,$^) \
-		$(call layer_pkgs,ssh loop base db) -lpthread
+		$(call layer_pkgs,ssh loop base db) -lpthread -lutil
 
 $(BUILD)/bench/scroll: tests/bench/scroll.c $(call layer_libs,ui $(call allowed,ui))
 	@mkdir -p $(@D)
@@ -16,6 +16,7 @@ $(BUILD)/bench/scroll: tests/bench/scroll.c $(call layer_libs,ui $(call allowed,
 		$(call layer_pkgs,ui $(call allowed,ui)) -lm -lpthread
 
 .PHONY: bench
-bench: deps ## compare tunnel and start with OpenSSH's, side by side
+bench: deps ## compare with OpenSSH, Alembic and pg_activity, side by side
 	@$(MAKE) --no-print-directory all $(BENCH_BIN) $(BUILD)/bench/scroll
-	@BUILD=$(BUILD) tests/bench/bench.sh
+	@BUILD=$(BUILD) tests/bench/bench.sh; missed=$$?; \
+		BUILD=$(BUILD) tests/bench/activity.sh && exit $$missed

@@ -258,6 +258,7 @@ container_run_database() {
 		--shm-size 128m \
 		--env PG_BIN="$PG_BIN" --env PGDATA=/var/lib/postgresql/data --env PORT=5432 \
 		--env LISTEN='*' --env SOCKET_DIR=/run/postgresql --env CLIENT_NET=0.0.0.0/0 \
+		--env MAX_CONNECTIONS="${RANGE_MAX_CONNECTIONS:-60}" \
 		--env PASSWORD_ROLES=secured infrastructure-postgres:15 /range/entry \
 		>"$RANGE_DIR/run/$DB_CONTAINER.log" 2>&1 ||
 		engine_refuse "no container started: $(last_line "$RANGE_DIR/run/$DB_CONTAINER.log")"

@@ -15,7 +15,8 @@ form_start_database() {
 	install -d -m 0700 -o "$user" "$RANGE_DIR/pgdata" "$RANGE_DIR/pgsocket"
 	# shellcheck disable=SC2046 # become gives words
 	PG_BIN=$PG_BIN PGDATA=$RANGE_DIR/pgdata PORT=$PG_PORT LISTEN=127.0.0.1 \
-		SOCKET_DIR=$RANGE_DIR/pgsocket CLIENT_NET=127.0.0.1/32 PASSWORD_ROLES=secured,postgres \
+		SOCKET_DIR=$RANGE_DIR/pgsocket CLIENT_NET=127.0.0.1/32 \
+		MAX_CONNECTIONS=${RANGE_MAX_CONNECTIONS:-60} PASSWORD_ROLES=secured,postgres \
 		daemon_start postgres $(become "$user") sh "$RANGE_DIR/pgentry"
 	daemon_wait postgres 20 db_answers
 }
