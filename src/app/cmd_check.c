@@ -15,6 +15,8 @@
 #include <pgoncall/base/mem.h>
 #include <pgoncall/db/schema.h>
 
+#include "probe.h"
+
 static int check_run(const struct invocation *in);
 
 const struct command command_check = {
@@ -29,6 +31,7 @@ const struct command command_check = {
 };
 
 #define CHECK_TIMEOUT_MS 60000
+#define CHECK_LAG_S      30 /* replication behind by more is worth a look */
 
 struct check_all;
 
@@ -146,6 +149,19 @@ static void check_add_sessions(struct check_one *one)
 			clock_format_span(oldest, age, sizeof(age)));
 }
 
+static void check_add_replication(struct check_one *one, const struct db_server *server)
+{
+	char span[64] = "unknown";
+
+	if (!server->standby && !server->replicas)
+		return;
+	if (!isnan(server->lag_s))
+		clock_format_span(server->lag_s, span, sizeof(span));
+	check_report_add(&one->report, "replication lag",
+		server->lag_s > CHECK_LAG_S ? CHECK_WARNING : CHECK_OK, "%s%s", span,
+		server->standby ? ", of this standby" : ", of the slowest receiver");
+}
+
 static void check_add_server(struct check_one *one)
 {
 	const struct db_server *server = &target_snapshot(one->target)->server;
@@ -156,6 +172,12 @@ static void check_add_server(struct check_one *one)
 	check_report_add(&one->report, "connections",
 		server->used_connections * 10 >= usable * 9 ? CHECK_WARNING : CHECK_OK,
 		"%d of %d used", server->used_connections, usable);
+	if (*server->xmin_kind)
+		check_report_add(&one->report, "oldest xmin", CHECK_OK, "%s %s, %ld transactions",
+			server->xmin_kind, server->xmin_name, server->xmin_age);
+	else
+		check_report_add(&one->report, "oldest xmin", CHECK_OK, "held by nobody");
+	check_add_replication(one, server);
 }
 
 static void check_add_list(struct check_one *one, const char *name, enum check_status bad,
@@ -179,7 +201,7 @@ static void check_on_schema(void *arg, const struct db_schema_facts *facts, cons
 		.sources = target_sources(one->target),
 		.legacy = target_legacy(one->target),
 		.migrations_error = target_migrations_error(one->target) };
-	size_t i;
+	bool pending = input.graph && input.graph->pending.n;
 
 	if (one->finished)
 		return;
@@ -188,18 +210,14 @@ static void check_on_schema(void *arg, const struct db_schema_facts *facts, cons
 	check_add_sessions(one);
 	findings_compute(&one->findings, &input);
 	if (facts) {
-		check_add_list(one, "critical tables", CHECK_CRITICAL, &facts->missing_tables,
+		check_add_list(one, "critical tables",
+			pending ? CHECK_WARNING : CHECK_CRITICAL, &facts->missing_tables,
 			config_is_set(target_section(one->target), CONFIG_CRITICAL_TABLES)
 				? "all there"
 				: "none configured");
 		check_add_list(one, "invalid indexes", CHECK_WARNING, &facts->invalid_indexes, "none");
-		for (i = 0; i < facts->missing_tables.n; i++)
-			findings_add(&one->findings, "critical-table-missing",
-				"Table %s is missing.", facts->missing_tables.items[i]);
-		for (i = 0; i < facts->invalid_indexes.n; i++)
-			findings_add(&one->findings, "invalid-index", "Index %s is invalid.",
-				facts->invalid_indexes.items[i]);
-		findings_sort(&one->findings);
+		probe_add_schema(&facts->missing_tables, &facts->invalid_indexes, pending,
+			&one->findings);
 	} else {
 		check_report_add(&one->report, "critical tables", CHECK_UNKNOWN, "%s", err->text);
 	}

@@ -386,7 +386,10 @@ static void loop_on_tick(struct loop_timer *timer, void *arg)
 		app_arm_tick(app);
 	/* An escape byte that nothing followed waits inside curses. */
 	loop_on_keys(NULL, 0, app);
-	app_dirty(app);
+	/* Ages are shown in seconds; the tick is shorter for the keys' sake. */
+	app->odd_tick = !app->odd_tick;
+	if (app->odd_tick)
+		app_dirty(app);
 }
 
 static void loop_on_winch(struct loop_signal *signal, void *arg)

@@ -217,22 +217,27 @@ void probe_fill(const struct probe *probe, struct finding_input *in)
 	in->n_migrators = probe->n_migrators;
 }
 
-void probe_add_findings(const struct probe *probe, bool pending, struct findings *findings)
+void probe_add_schema(const struct strlist *missing, const struct strlist *invalid, bool pending,
+	struct findings *findings)
 {
 	size_t i;
 
-	for (i = 0; i < probe->missing_tables.n; i++) {
+	for (i = 0; i < missing->n; i++) {
 		findings_add(findings, "critical-table-missing", "Table %s is missing%s.",
-			probe->missing_tables.items[i],
-			pending ? "; a pending revision may create it" : "");
+			missing->items[i], pending ? "; a pending revision may create it" : "");
 		if (pending)
 			findings->items[findings->n - 1].severity = FINDING_WARNING;
 	}
-	for (i = 0; i < probe->invalid_indexes.n; i++)
+	for (i = 0; i < invalid->n; i++)
 		findings_add(findings, "invalid-index",
 			"Index %s is invalid: every write pays for it and no query uses it.",
-			probe->invalid_indexes.items[i]);
+			invalid->items[i]);
 	findings_sort(findings);
+}
+
+void probe_add_findings(const struct probe *probe, bool pending, struct findings *findings)
+{
+	probe_add_schema(&probe->missing_tables, &probe->invalid_indexes, pending, findings);
 }
 
 const struct strlist *probe_invalid_indexes(const struct probe *probe)

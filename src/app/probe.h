@@ -30,6 +30,9 @@ bool probe_is_fresh(const struct probe *probe);
  * may create what is missing, so that this is no alarm. */
 void probe_fill(const struct probe *probe, struct finding_input *in);
 void probe_add_findings(const struct probe *probe, bool pending, struct findings *findings);
+/* The same from facts that were asked elsewhere. */
+void probe_add_schema(const struct strlist *missing, const struct strlist *invalid, bool pending,
+	struct findings *findings);
 /* "schema.index on schema.table" of each index a failed build left. */
 const struct strlist *probe_invalid_indexes(const struct probe *probe);
 

@@ -91,10 +91,11 @@ start_crowd() {
     done
 }
 
-# ROLE: ms of server time since the last reset, planning included, a refresh.
+# ROLE: ms of server time a refresh, planning included, since the reset at half of the time: what is
+# done once for a connection is not part of a refresh.
 server_ms() {
     $psql -U postgres -d postgres -c "SELECT round(coalesce(
-        sum(total_exec_time + total_plan_time), 0)::numeric / ($seconds / $interval), 3)
+        sum(total_exec_time + total_plan_time), 0)::numeric / ($seconds / 2 / $interval), 3)
         FROM pg_stat_statements s JOIN pg_roles r ON r.oid = s.userid
         WHERE r.rolname = '$1'"
 }
@@ -122,7 +123,8 @@ compare() {
         -- "RUNNING QUERIES" pg_activity -h "$tmp" -p 5432 -U theirs -d boardofone \
         --refresh "$interval" >"$tmp/out"
     first=$(numbers first)
-    $psql -U postgres -d postgres -c "SELECT pg_stat_statements_reset()" >/dev/null
+    { sleep $((seconds / 2)) && $psql -U postgres -d postgres -c \
+        "SELECT pg_stat_statements_reset()" >/dev/null; } &
     XDG_STATE_HOME=$tmp/state "$build/bench/activity" "-$seconds" 120 36 Activity \
         "$build/pgoncall" -c "$tmp/config" bench \
         -- "RUNNING QUERIES" pg_activity -h "$tmp" -p 5432 -U theirs -d boardofone \
