@@ -119,14 +119,13 @@ static void pack_session(struct buf *out, const struct db_session *session)
 	/* A shallow copy, for the tables of addresses. */
 	struct db_session s = *session;
 	char **texts[SESSION_TEXTS];
-	char *query = mem_strndup(s.query, DB_HISTORY_QUERY_MAX);
 	size_t i;
 
 	session_texts(&s, texts);
 	for (i = 0; i < SESSION_TEXTS; i++)
 		pack_text(out, *texts[i]);
-	pack_text(out, query);
-	free(query);
+	buf_add(out, s.query, strnlen(s.query, DB_HISTORY_QUERY_MAX));
+	buf_add_char(out, '\0');
 	pack_number(out, s.leader_pid);
 	pack_number(out, s.superuser | s.member << 1 | s.hidden << 2 | s.ours << 3 |
 				 s.migration << 4);
@@ -309,26 +308,25 @@ static void history_shrink(struct db_history *history, int64_t now)
 }
 
 static struct packed *history_pack_session(struct db_history *history, const struct frame *before,
-	size_t at, const struct db_session *session, double now_s)
+	size_t at, const struct db_session *session, double now_s, struct buf *bytes)
 {
 	struct db_session s = *session;
 	double since[HISTORY_AGES], *ages[HISTORY_AGES];
-	struct buf bytes = BUF_INIT;
 	struct packed *packed;
 	int i;
 
 	session_ages(&s, ages);
 	for (i = 0; i < HISTORY_AGES; i++)
 		since[i] = now_s - *ages[i];
-	pack_session(&bytes, session);
-	packed = packed_shared(before, at, session->pid, since, &bytes);
+	buf_clear(bytes);
+	pack_session(bytes, session);
+	packed = packed_shared(before, at, session->pid, since, bytes);
 	if (packed) {
 		packed->refs++;
 	} else {
-		packed = packed_new(history, session->pid, &bytes);
+		packed = packed_new(history, session->pid, bytes);
 		memcpy(packed->since, since, sizeof(since));
 	}
-	buf_fini(&bytes);
 	return packed;
 }
 
@@ -353,7 +351,7 @@ void db_history_add(struct db_history *history, const struct db_snapshot *snapsh
 	history->bytes += frame->n * sizeof(*frame->sessions);
 	for (i = 0; i < frame->n; i++)
 		frame->sessions[i] = history_pack_session(
-			history, before, i, &snapshot->sessions[i], now_s);
+			history, before, i, &snapshot->sessions[i], now_s, &bytes);
 	buf_fini(&bytes);
 	history_shrink(history, snapshot->at_monotonic);
 }

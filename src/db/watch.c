@@ -275,7 +275,8 @@ static void watch_send_round(struct db_watch *watch)
 {
 	struct buf sessions = BUF_INIT;
 
-	db_query_sessions_for(&sessions, db_conn_version_num(watch->conn));
+	if (watch->plain || !watch->prepared)
+		db_query_sessions_for(&sessions, db_conn_version_num(watch->conn));
 	if (watch->plain) {
 		watch_send(watch, db_query_facts, watch_on_facts);
 		watch_send(watch, buf_str(&sessions), watch_on_sessions);

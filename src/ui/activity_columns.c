@@ -206,14 +206,18 @@ static void activity_cell(
 void activity_measure(struct activity_layout *layout, const struct db_tree_row *rows, size_t n)
 {
 	char text[COLUMN_TEXT];
+	size_t i, k;
 	int c, width;
-	size_t i;
 
-	for (c = 0; c < COLUMN_QUERY; c++) {
+	for (k = 0; k < layout->n; k++) {
+		c = layout->order[k];
+		if (c == COLUMN_QUERY)
+			continue;
 		layout->content[c] = (int)strlen(activity_columns[c].title);
 		if (c == COLUMN_PID)
 			layout->content[c] += 2;
-		for (i = 0; i < n; i++) {
+		/* No cell is asked for more than the column would take. */
+		for (i = 0; i < n && layout->content[c] < activity_columns[c].most; i++) {
 			activity_cell(&rows[i], (enum activity_column)c, text, sizeof(text));
 			width = (int)utf8_columns(text);
 			if (width > layout->content[c])

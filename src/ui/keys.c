@@ -160,8 +160,8 @@ static const struct key_binding key_bindings[] = {
 	{ .key = '&',
 		.command = CMD_FILTER,
 		.hint = "filter",
-		.help = "show only rows that hold a text; empty shows all. In Activity every word must hold, "
-			"!WORD must not, and state: user: app: db: client: type: name a field",
+		.help = "show only rows that hold a text, empty shows all; Activity takes several words, "
+			"!WORD, and state: user: app: db: client: type: before one",
 		.ours = true },
 	{ .key = 'r',
 		.command = CMD_RUNBOOKS,

@@ -342,7 +342,12 @@ const struct db_session *pane_activity_tagged(const struct pane *pane, size_t i)
 
 int pane_activity_set_columns(struct pane *pane, const char *list, struct err *err)
 {
-	return activity_choose(&activity_of(pane)->layout, list, err);
+	struct pane_activity *self = activity_of(pane);
+
+	if (activity_choose(&self->layout, list, err) < 0)
+		return -1;
+	activity_measure(&self->layout, self->rows, self->n);
+	return 0;
 }
 
 const char *pane_activity_column(const struct pane *pane, size_t i, bool *on)
@@ -368,6 +373,7 @@ void pane_activity_toggle_column(struct pane *pane, size_t i)
 	if (!on && !activity_has_column(layout, COLUMN_QUERY))
 		buf_add_str(&list, activity_column_name(i));
 	activity_choose(layout, buf_str(&list), NULL);
+	activity_measure(layout, activity_of(pane)->rows, activity_of(pane)->n);
 	buf_fini(&list);
 }
 

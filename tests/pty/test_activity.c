@@ -143,12 +143,13 @@ static void activity_ends_tagged_sessions(void **state)
 }
 
 /* Between the question and the answer the session ends, and its pid is given to another: nothing is
- * done to that one. Pids are given out by the container's kernel namespace, which is told to. */
+ * done to that one. Pids are given out by the container's kernel namespace, which is told to; others
+ * start processes there as well, so it is tried until it works. */
 static void activity_spares_who_has_the_pid_now(void **state)
 {
 	static const char script[] =
 		"h=$($1 inspect -f '{{.State.Pid}}' \"$2\")\n"
-		"for try in 1 2 3 4 5 6 7 8 9 10 11 12 13 14 15 16; do\n"
+		"for try in $(seq 300); do\n"
 		"nsenter -t \"$h\" -p -- sh -c \"echo $(($3 - 1)) >/proc/sys/kernel/ns_last_pid\"\n"
 		"psql -XAtc \"SELECT pg_sleep(CASE pg_backend_pid() WHEN $3 THEN 60 ELSE 0 END)\" \"$4\"\n"
 		"done\n";
