@@ -151,7 +151,8 @@ static void activity_spares_who_has_the_pid_now(void **state)
 		"h=$($1 inspect -f '{{.State.Pid}}' \"$2\")\n"
 		"for try in $(seq 300); do\n"
 		"nsenter -t \"$h\" -p -- sh -c \"echo $(($3 - 1)) >/proc/sys/kernel/ns_last_pid\"\n"
-		"psql -XAtc \"SELECT pg_sleep(CASE pg_backend_pid() WHEN $3 THEN 60 ELSE 0 END)\" \"$4\"\n"
+		"psql -XAtc \"SELECT pg_sleep(CASE pg_backend_pid() WHEN $3 THEN 60 ELSE 0 END)\" \"$4\" ||\n"
+		"break\n" /* it got the pid, and was ended */
 		"done\n";
 	struct fixture *f = *state;
 	struct pty *p;
