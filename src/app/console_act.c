@@ -82,6 +82,15 @@ void app_note(struct app *app, const char *text)
 	app_record(app, &entry, app_on_noted, app);
 }
 
+void app_note_quietly(struct app *app, const char *text)
+{
+	struct journal_entry entry = JOURNAL_ENTRY_INIT;
+
+	entry.event = JOURNAL_NOTE;
+	entry.text = text;
+	app_record(app, &entry, app_on_recorded, app);
+}
+
 /* --- arming ---------------------------------------------------------------------------------- */
 
 bool app_is_armed(const struct app *app)

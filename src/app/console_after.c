@@ -67,7 +67,7 @@ void app_act_after(struct app *app)
 	if (snapshot->version_table == DB_VERSION_TABLE_FOUND)
 		after_add_list(&text, "Applied revision", &snapshot->versions);
 	after_add_list(&text, "Invalid indexes", probe_invalid_indexes(app->probe));
-	app_note(app, buf_str(&text));
+	app_note_quietly(app, buf_str(&text));
 	many = app->act.report.len && strchr(buf_str(&app->act.report), '\n')[1];
 	if (many) {
 		buf_printf(&page, "# What became of them\n%s\n# And now\n%s\n",

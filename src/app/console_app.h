@@ -153,6 +153,8 @@ void app_disarm(struct app *app, const char *text);
 void app_arm_tick(struct app *app);
 bool app_is_armed(const struct app *app);
 void app_note(struct app *app, const char *text);
+/* The same of the program itself: nothing is said of it unless it fails. */
+void app_note_quietly(struct app *app, const char *text);
 
 /* console_preview.c: the SQL a revision would run, by Alembic's offline mode. */
 void app_preview(struct app *app, const char *id, bool down);
