@@ -37,7 +37,8 @@ static void after_add_waiting(const struct app *app, struct buf *out)
 	if (root && root->pid)
 		buf_printf(out, ", behind pid %d (%s%s%s, %s)%s", root->pid, root->user,
 			*root->application ? ", " : "", root->application, root->state,
-			root->backend_age_s <= act_age + 1 ? ", which connected after the act" : "");
+			root->backend_age_s <= act_age + 1 ? ", which connected after the act"
+							   : "");
 	else if (root)
 		buf_printf(out, ", behind prepared transaction %s", root->gid);
 	buf_add_char(out, '.');

@@ -144,7 +144,7 @@ static void sql_on_answer(void *arg, const struct db_result *result, const struc
 		sql_page(ask->app, ask->title, result);
 	/* 25P02: an earlier statement failed, and said so. */
 	else if (ask->app->target &&
-		strcmp(db_conn_sqlstate(target_watch_conn(ask->app->target)), "25P02") != 0)
+		 strcmp(db_conn_sqlstate(target_watch_conn(ask->app->target)), "25P02") != 0)
 		app_message(ask->app, CONSOLE_ERROR, "%s", err->text);
 	sql_ask_free(ask);
 }

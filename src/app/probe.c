@@ -14,11 +14,11 @@
 #include <pgoncall/host/quote.h>
 #include <pgoncall/host/run.h>
 
-#define PROBE_SCHEMA_NS      (60 * CLOCK_NS_PER_S)
-#define PROBE_MIGRATORS_NS   (15 * CLOCK_NS_PER_S)
-#define PROBE_PATIENCE_S     10 /* so long a migration may idle or wait unsuspected */
-#define PROBE_WORK_S         60 /* and so long it may work */
-#define PROBE_TIMEOUT_MS     10000
+#define PROBE_SCHEMA_NS    (60 * CLOCK_NS_PER_S)
+#define PROBE_MIGRATORS_NS (15 * CLOCK_NS_PER_S)
+#define PROBE_PATIENCE_S   10 /* so long a migration may idle or wait unsuspected */
+#define PROBE_WORK_S       60 /* and so long it may work */
+#define PROBE_TIMEOUT_MS   10000
 
 struct probe {
 	struct loop *loop;
@@ -37,8 +37,8 @@ struct probe {
 	size_t n_migrators;
 };
 
-struct probe *probe_new(
-	struct loop *loop, const struct config_section *section, void (*on_change)(void *arg), void *arg)
+struct probe *probe_new(struct loop *loop, const struct config_section *section,
+	void (*on_change)(void *arg), void *arg)
 {
 	struct probe *probe = mem_calloc(1, sizeof(*probe));
 
@@ -174,8 +174,8 @@ static void probe_ask_migrators(struct probe *probe, const struct target *target
 	}
 	probe->migrators_at = clock_monotonic();
 	if (command.len && target_transport(target))
-		probe->run = host_run_start(probe->loop, target_transport(target), buf_str(&command),
-			&options, probe_on_processes, probe);
+		probe->run = host_run_start(probe->loop, target_transport(target),
+			buf_str(&command), &options, probe_on_processes, probe);
 	buf_fini(&command);
 }
 
@@ -205,7 +205,8 @@ void probe_advance(struct probe *probe, const struct target *target)
 		doubts |= probe_doubts(&snapshot->sessions[i]);
 	if (!doubts)
 		probe->migrators_known = false;
-	else if (!probe->run && (!probe->migrators_at || now - probe->migrators_at > PROBE_MIGRATORS_NS))
+	else if (!probe->run &&
+		 (!probe->migrators_at || now - probe->migrators_at > PROBE_MIGRATORS_NS))
 		probe_ask_migrators(probe, target);
 }
 

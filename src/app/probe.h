@@ -12,8 +12,8 @@
 struct probe;
 
 /* on_change: there is something new to compute findings from. */
-struct probe *probe_new(
-	struct loop *loop, const struct config_section *section, void (*on_change)(void *arg), void *arg);
+struct probe *probe_new(struct loop *loop, const struct config_section *section,
+	void (*on_change)(void *arg), void *arg);
 /* After target_close, which ends what the target's connection was asked. NULL is allowed. */
 void probe_free(struct probe *probe);
 /* Before target_close: gives up what runs on the host. */

@@ -19,11 +19,13 @@ static int check_permission(
 		return 0;
 	if (check_is_autovacuum(target))
 		return err_set(err, ERR_REFUSED,
-			"pid %d is an autovacuum worker: only a superuser%s may cancel it, role %s is "
+			"pid %d is an autovacuum worker: only a superuser%s may cancel it, role %s "
+			"is "
 			"none",
 			target->pid,
-			server->version_num >= 180000 ? " or a member of pg_signal_autovacuum_worker"
-						      : "",
+			server->version_num >= 180000
+				? " or a member of pg_signal_autovacuum_worker"
+				: "",
 			server->role);
 	if (target->superuser)
 		return err_set(err, ERR_REFUSED,
@@ -71,7 +73,8 @@ static int check_state(const struct db_session *target, enum db_action_kind kind
 			target->pid, target->backend_type);
 	if (check_is_autovacuum(target) && kind != DB_ACTION_CANCEL)
 		return err_set(err, ERR_REFUSED,
-			"pid %d is an autovacuum worker: cancel stops it; there is no session to end",
+			"pid %d is an autovacuum worker: cancel stops it; there is no session to "
+			"end",
 			target->pid);
 	if (kind == DB_ACTION_CANCEL && strncmp(target->state, "idle", 4) == 0)
 		return err_set(err, ERR_REFUSED,

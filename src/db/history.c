@@ -127,8 +127,8 @@ static void pack_session(struct buf *out, const struct db_session *session)
 	buf_add(out, s.query, strnlen(s.query, DB_HISTORY_QUERY_MAX));
 	buf_add_char(out, '\0');
 	pack_number(out, s.leader_pid);
-	pack_number(out, s.superuser | s.member << 1 | s.hidden << 2 | s.ours << 3 |
-				 s.migration << 4);
+	pack_number(
+		out, s.superuser | s.member << 1 | s.hidden << 2 | s.ours << 3 | s.migration << 4);
 	pack_number(out, s.progress_ratio);
 	pack_number(out, s.progress_left_s);
 	pack_number(out, (double)s.n_blocked_by);
@@ -247,7 +247,8 @@ static void packed_unref(struct db_history *history, struct packed *packed)
 	free(packed);
 }
 
-static bool packed_is(const struct packed *packed, int pid, const double *since, const struct buf *bytes)
+static bool packed_is(
+	const struct packed *packed, int pid, const double *since, const struct buf *bytes)
 {
 	int i;
 
@@ -338,8 +339,8 @@ void db_history_add(struct db_history *history, const struct db_snapshot *snapsh
 	struct frame *frame;
 	size_t i;
 
-	history->frames = mem_grow(
-		history->frames, history->n, &history->cap, sizeof(*history->frames));
+	history->frames =
+		mem_grow(history->frames, history->n, &history->cap, sizeof(*history->frames));
 	before = history->n ? &history->frames[history->n - 1] : NULL;
 	frame = &history->frames[history->n++];
 	frame->wall = snapshot->at_wall;

@@ -26,14 +26,17 @@ const char db_read_volatile[] =
 
 /* No size function: it would wait behind AccessExclusive. Servers 13 to 17. */
 const char db_read_tables[] =
-	"SELECT CASE n.nspname WHEN 'public' THEN '' ELSE n.nspname || '.' END || c.relname AS \"table\",\n"
-	"	CASE c.relkind WHEN 'p' THEN 'partitioned' WHEN 'm' THEN 'matview' ELSE 'table' END AS kind,\n"
+	"SELECT CASE n.nspname WHEN 'public' THEN '' ELSE n.nspname || '.' END || c.relname AS "
+	"\"table\",\n"
+	"	CASE c.relkind WHEN 'p' THEN 'partitioned' WHEN 'm' THEN 'matview' ELSE 'table' "
+	"END AS kind,\n"
 	"	CASE WHEN c.reltuples < 0 THEN 'not analyzed' ELSE c.reltuples::bigint::text END\n"
 	"		AS \"rows, about\",\n"
 	"	pg_catalog.pg_size_pretty(c.relpages::bigint\n"
 	"		* pg_catalog.current_setting('block_size')::int) AS \"size, about\",\n"
 	"	s.n_dead_tup AS dead,\n"
-	"	to_char(greatest(s.last_vacuum, s.last_autovacuum), 'YYYY-MM-DD HH24:MI') AS vacuumed\n"
+	"	to_char(greatest(s.last_vacuum, s.last_autovacuum), 'YYYY-MM-DD HH24:MI') AS "
+	"vacuumed\n"
 	"FROM pg_catalog.pg_class c\n"
 	"JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace\n"
 	"LEFT JOIN pg_catalog.pg_stat_user_tables s ON s.relid = c.oid\n"
@@ -53,12 +56,14 @@ const char db_read_table[] =
 	"	pg_catalog.format_type(a.atttypid, a.atttypmod)\n"
 	"	|| CASE WHEN a.attnotnull THEN ' NOT NULL' ELSE '' END\n"
 	"	|| CASE WHEN a.attidentity <> '' THEN ', identity' WHEN a.attgenerated <> '' THEN\n"
-	"		', generated' WHEN a.atthasdef THEN ', has a default' ELSE '' END AS detail\n"
+	"		', generated' WHEN a.atthasdef THEN ', has a default' ELSE '' END AS "
+	"detail\n"
 	"FROM pg_catalog.pg_attribute a JOIN t ON a.attrelid = t.oid\n"
 	"WHERE a.attnum > 0 AND NOT a.attisdropped\n"
 	"UNION ALL\n"
 	"SELECT 2, 0, 'index', i.relname,\n"
-	"	CASE WHEN x.indisprimary THEN 'primary key ' WHEN x.indisunique THEN 'unique ' ELSE '' END\n"
+	"	CASE WHEN x.indisprimary THEN 'primary key ' WHEN x.indisunique THEN 'unique ' "
+	"ELSE '' END\n"
 	"	|| '(' || coalesce((SELECT pg_catalog.string_agg(\n"
 	"		coalesce(a.attname, 'expression'), ', ' ORDER BY k.place)\n"
 	"		FROM pg_catalog.unnest(x.indkey::int[]) WITH ORDINALITY k (attnum, place)\n"
@@ -70,8 +75,10 @@ const char db_read_table[] =
 	"JOIN pg_catalog.pg_class i ON i.oid = x.indexrelid\n"
 	"UNION ALL\n"
 	"SELECT 3, 0, CASE o.contype WHEN 'f' THEN 'foreign key' WHEN 'c' THEN 'check'\n"
-	"	WHEN 'p' THEN 'primary key' WHEN 'u' THEN 'unique' ELSE 'constraint' END, o.conname,\n"
-	"	coalesce('to ' || r.relname, '') || CASE WHEN o.convalidated THEN '' ELSE ' NOT VALID' END\n"
+	"	WHEN 'p' THEN 'primary key' WHEN 'u' THEN 'unique' ELSE 'constraint' END, "
+	"o.conname,\n"
+	"	coalesce('to ' || r.relname, '') || CASE WHEN o.convalidated THEN '' ELSE ' NOT "
+	"VALID' END\n"
 	"FROM pg_catalog.pg_constraint o JOIN t ON o.conrelid = t.oid\n"
 	"LEFT JOIN pg_catalog.pg_class r ON r.oid = o.confrelid\n"
 	"UNION ALL\n"
@@ -116,7 +123,8 @@ static const char *read_skip_quoted(const char *s, bool backslash)
 /* Behind "$tag$ … $tag$"; s itself where it is none. */
 static const char *read_skip_dollar(const char *s)
 {
-	size_t len = 1 + strspn(s + 1, "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
+	size_t len = 1 + strspn(s + 1,
+				 "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_");
 	const char *end;
 	char *tag;
 

@@ -88,7 +88,8 @@ static const struct remedy_case {
 		"Autovacuum yields by itself, about a second after somebody waits for it." },
 	{ is_server_s, REMEDY_LEAVE, "It is a process of the server itself: leave it alone." },
 	{ is_stuck_in_sending, REMEDY_TERMINATE,
-		"It cannot send its rows to its client; a cancel waits for that as well, only ending "
+		"It cannot send its rows to its client; a cancel waits for that as well, only "
+		"ending "
 		"the session helps." },
 	{ is_waiting, REMEDY_CANCEL,
 		"It waits itself: cancelling its statement takes it out of the queue." },
@@ -100,12 +101,13 @@ static const struct remedy_case {
 		"Cancel does nothing to an idle session: what it holds (an advisory lock) lasts as "
 		"long as the session." },
 	{ is_anything, REMEDY_CANCEL,
-		"Cancelling its query ends the statement; its transaction then holds its locks until "
+		"Cancelling its query ends the statement; its transaction then holds its locks "
+		"until "
 		"the client rolls back. If it does not, end the session." },
 };
 
-void remedy_of(const struct db_snapshot *snapshot, const struct db_session *session,
-	struct remedy *remedy)
+void remedy_of(
+	const struct db_snapshot *snapshot, const struct db_session *session, struct remedy *remedy)
 {
 	static const enum db_action_kind acts[] = {
 		[REMEDY_CANCEL] = DB_ACTION_CANCEL,
@@ -119,12 +121,12 @@ void remedy_of(const struct db_snapshot *snapshot, const struct db_session *sess
 	memset(remedy, 0, sizeof(*remedy));
 	remedy->kind = c->kind;
 	remedy->why = c->why;
-	remedy->allowed = c->kind >= REMEDY_LEAVE ||
-			  db_action_check(&snapshot->server, session, acts[c->kind],
-				  &remedy->refusal) == 0;
+	remedy->allowed = c->kind >= REMEDY_LEAVE || db_action_check(&snapshot->server, session,
+							     acts[c->kind], &remedy->refusal) == 0;
 }
 
-void remedy_add_phrase(struct buf *out, const struct remedy *remedy, const struct db_session *session)
+void remedy_add_phrase(
+	struct buf *out, const struct remedy *remedy, const struct db_session *session)
 {
 	switch (remedy->kind) {
 	case REMEDY_CANCEL:

@@ -24,9 +24,9 @@
 
 #include "samples.h"
 
-#define ROUNDS      9
-#define FIRST_MS    30000
-#define TAIL        65536 /* bytes of output searched for the marker */
+#define ROUNDS   9
+#define FIRST_MS 30000
+#define TAIL     65536 /* bytes of output searched for the marker */
 
 struct side {
 	const char *marker;
@@ -196,7 +196,8 @@ static double cpu_a_minute(const struct side *side, int seconds)
 
 static int usage(const char *name)
 {
-	fprintf(stderr, "usage: %s SECONDS COLS ROWS MARKER COMMAND... -- MARKER COMMAND...\n", name);
+	fprintf(stderr, "usage: %s SECONDS COLS ROWS MARKER COMMAND... -- MARKER COMMAND...\n",
+		name);
 	return 2;
 }
 
@@ -230,7 +231,8 @@ int main(int argc, char **argv)
 	samples_median(&sides[0].first);
 	samples_median(&sides[1].first);
 	printf("first %.0f %.0f\n", sides[0].first.values[0], sides[1].first.values[0]);
-	printf("cpu %.0f %.0f\n", cpu_a_minute(&sides[0], seconds), cpu_a_minute(&sides[1], seconds));
+	printf("cpu %.0f %.0f\n", cpu_a_minute(&sides[0], seconds),
+		cpu_a_minute(&sides[1], seconds));
 	printf("anon %.2f %.2f\n", sides[0].anon_kb / 1024.0, sides[1].anon_kb / 1024.0);
 	printf("rss %.2f %.2f\n", sides[0].rss_kb / 1024.0, sides[1].rss_kb / 1024.0);
 	return 0;

@@ -92,8 +92,8 @@ static void activity_shows_a_deep_queue(void **state)
 	pty_wait_text(p, texts.current, LIVE_MS);
 	incident(f, "lock-queue");
 	root = fixture_number(f, IDLE_SQL);
-	waiting = fixture_number(f,
-		"SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'");
+	waiting = fixture_number(
+		f, "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'");
 	assert_true(waiting >= 250);
 	wait_for(p, "%d\\s+sessions wait behind pid %d", waiting, root);
 	wait_for(p, "Ending\\s+pid\\s+%d\\s+lets\\s+all\\s+go\\s+on", root);
@@ -121,8 +121,8 @@ static void activity_ends_tagged_sessions(void **state)
 
 	pty_wait_text(p, texts.current, LIVE_MS);
 	incident(f, "stuck-migration");
-	waiting = fixture_number(f,
-		"SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'");
+	waiting = fixture_number(
+		f, "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'");
 	wait_for(p, "%d blocked", waiting);
 	arm(p);
 	pty_type(p, "jj  "); /* two of the application's sessions behind the migration */
@@ -134,8 +134,8 @@ static void activity_ends_tagged_sessions(void **state)
 	pty_wait_text(p, "pid [0-9]+ was terminated and is gone.*\\n.*pid [0-9]+ was terminated",
 		PTY_WAIT_MS);
 	pty_wait_text(p, "still wait", PTY_WAIT_MS);
-	left = fixture_number(f,
-		"SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'");
+	left = fixture_number(
+		f, "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'");
 	assert_int_equal(left, waiting - 2);
 	pty_key(p, "Esc");
 	pty_wait_gone(p, "What became of them", PTY_WAIT_MS);
@@ -151,7 +151,8 @@ static void activity_spares_who_has_the_pid_now(void **state)
 		"h=$($1 inspect -f '{{.State.Pid}}' \"$2\")\n"
 		"for try in $(seq 300); do\n"
 		"nsenter -t \"$h\" -p -- sh -c \"echo $(($3 - 1)) >/proc/sys/kernel/ns_last_pid\"\n"
-		"psql -XAtc \"SELECT pg_sleep(CASE pg_backend_pid() WHEN $3 THEN 60 ELSE 0 END)\" \"$4\" ||\n"
+		"psql -XAtc \"SELECT pg_sleep(CASE pg_backend_pid() WHEN $3 THEN 60 ELSE 0 END)\" "
+		"\"$4\" ||\n"
 		"break\n" /* it got the pid, and was ended */
 		"done\n";
 	struct fixture *f = *state;
@@ -176,8 +177,8 @@ static void activity_spares_who_has_the_pid_now(void **state)
 	free(shell);
 	swap = fixture_write(f, "swap.sh", script);
 	shell = mem_printf("sh %s '%s' '%s' %d '%s' >/dev/null 2>&1 &", swap,
-		range_value(f->range, "RUNTIME_COMMAND"), range_value(f->range, "DB_CONTAINER"), root,
-		range_value(f->range, "DB_CONNINFO"));
+		range_value(f->range, "RUNTIME_COMMAND"), range_value(f->range, "DB_CONTAINER"),
+		root, range_value(f->range, "DB_CONNINFO"));
 	assert_int_equal(system(shell), 0);
 	free(shell);
 	free(swap);
@@ -188,7 +189,8 @@ static void activity_spares_who_has_the_pid_now(void **state)
 		if (tries > 500)
 			pty_fail(p, "no session got pid %d", root);
 	answer(p);
-	pty_wait_text(p, "[Nn]othing was done to pid [0-9]+: its pid belongs to another session now",
+	pty_wait_text(p,
+		"[Nn]othing was done to pid [0-9]+: its pid belongs to another session now",
 		LIVE_MS);
 	assert_int_equal(fixture_number(f, shell), 1);
 	free(shell);
@@ -206,7 +208,8 @@ static void activity_rolls_back_a_prepared_transaction(void **state)
 	pty_wait_text(p, texts.current, LIVE_MS);
 	incident(f, "prepared-transaction");
 	wait_for(p, "blocked\\s+by\\s+prepared\\s+transaction\\s+billing-");
-	wait_for(p, "Rolling\\s+back\\s+prepared\\s+transaction\\s+billing-[0-9]+\\s+lets\\s+it\\s+go\\s+on");
+	wait_for(p, "Rolling\\s+back\\s+prepared\\s+transaction\\s+billing-[0-9]+\\s+lets\\s+it\\s+"
+		    "go\\s+on");
 	arm(p);
 	pty_key(p, "K");
 	pty_wait_text(p, "ROLLBACK PREPARED 'billing-", PTY_WAIT_MS);
@@ -225,7 +228,8 @@ static void activity_finds_an_idle_advisory_holder(void **state)
 
 	pty_wait_text(p, texts.current, LIVE_MS);
 	incident(f, "advisory-lock");
-	holder = fixture_number(f, "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted");
+	holder = fixture_number(
+		f, "SELECT pid FROM pg_locks WHERE locktype = 'advisory' AND granted");
 	wait_for(p, "1 session waits behind pid %d .*idle", holder);
 	wait_for(p, "Exclusive\\s+on\\s+advisory\\s+0:42");
 	fixture_quit(p);
@@ -239,9 +243,9 @@ static void activity_says_that_a_migration_is_orphaned(void **state)
 
 	pty_wait_text(p, texts.current, LIVE_MS);
 	incident(f, "migration-orphaned");
-	pid = fixture_number(f,
-		"SELECT pid FROM pg_stat_activity WHERE query LIKE 'ALTER TABLE users ADD COLUMN last%'"
-		" AND wait_event_type = 'Lock'");
+	pid = fixture_number(f, "SELECT pid FROM pg_stat_activity WHERE query LIKE 'ALTER TABLE "
+				"users ADD COLUMN last%'"
+				" AND wait_event_type = 'Lock'");
 	wait_for(p, "No alembic process runs");
 	wait_for(p, "Ending\\s+pid\\s+%d\\s+rolls\\s+the\\s+migration\\s+back", pid);
 	fixture_quit(p);
@@ -255,7 +259,8 @@ static void activity_leaves_a_working_migration_alone(void **state)
 	pty_wait_text(p, texts.read_only, LIVE_MS);
 	incident(f, "migration-working");
 	wait_for(p, "is\\s+at\\s+work:[\\s\\S]*CREATE\\s+INDEX");
-	wait_for(p, "[0-9]+\\s+%%,\\s+about\\s+[\\s\\S]*left\\s+in\\s+this\\s+phase;\\s+leave\\s+it\\s+alone");
+	wait_for(p, "[0-9]+\\s+%%,\\s+about\\s+[\\s\\S]*left\\s+in\\s+this\\s+phase;\\s+leave\\s+"
+		    "it\\s+alone");
 	pty_key(p, "2");
 	pty_type(p, "&CREATE INDEX\r");
 	pty_key(p, "Enter");
@@ -272,7 +277,8 @@ static void activity_leaves_a_working_migration_alone(void **state)
 static void activity_tells_an_unprivileged_role(void **state)
 {
 	struct fixture *f = *state;
-	char *config = fixture_vary(f, "RANGE_CONFIG", "reader.config", "db_user", "db_user = reader");
+	char *config =
+		fixture_vary(f, "RANGE_CONFIG", "reader.config", "db_user", "db_user = reader");
 	const char *const arguments[] = { "-c", config, "prod", NULL };
 	struct pty *p;
 
@@ -297,7 +303,8 @@ static void activity_survives_full_slots(void **state)
 
 	pty_wait_text(p, texts.current, LIVE_MS);
 	incident(f, "slots-low");
-	wait_for(p, "connection\\s+slots\\s+are\\s+in\\s+use[\\s\\S]*nobody\\s+else\\s+can\\s+connect");
+	wait_for(p,
+		"connection\\s+slots\\s+are\\s+in\\s+use[\\s\\S]*nobody\\s+else\\s+can\\s+connect");
 	wait_for(p, "are\\s+bo1's\\s+\\(boardofone-api\\)");
 	arm(p);
 	pty_key(p, "K");

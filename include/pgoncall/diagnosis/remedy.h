@@ -22,8 +22,8 @@ enum remedy_kind {
 
 struct remedy {
 	enum remedy_kind kind;
-	const char *why;  /* a sentence, static: why this and nothing else */
-	bool allowed;     /* as far as the picture tells; a REMEDY_LEAVE needs no permission */
+	const char *why;    /* a sentence, static: why this and nothing else */
+	bool allowed;       /* as far as the picture tells; a REMEDY_LEAVE needs no permission */
 	struct err refusal; /* where it is not: which role is missing */
 };
 
@@ -31,7 +31,8 @@ void remedy_of(const struct db_snapshot *snapshot, const struct db_session *sess
 	struct remedy *remedy);
 /* Appends what is to be done, as a subject: "ending pid 8123", "cancelling the query of pid 8123",
  * "rolling back prepared transaction x"; nothing for the others. */
-void remedy_add_phrase(struct buf *out, const struct remedy *remedy, const struct db_session *session);
+void remedy_add_phrase(
+	struct buf *out, const struct remedy *remedy, const struct db_session *session);
 /* Whether an autovacuum worker prevents wraparound: that one does not yield to who waits for it. */
 bool remedy_is_wraparound(const struct db_session *session);
 

@@ -23,8 +23,10 @@ static void expect_command(const char *runtime, const char *want)
 	struct err err;
 
 	assert_true(fd >= 0);
-	dprintf(fd, "[target prod]\nenvironment = production\nssh = none\ndb_host = /tmp\n"
-		    "db_name = a\ndb_user = b\n%s\n", runtime);
+	dprintf(fd,
+		"[target prod]\nenvironment = production\nssh = none\ndb_host = /tmp\n"
+		"db_name = a\ndb_user = b\n%s\n",
+		runtime);
 	close(fd);
 	if (config_load(&config, path, &err) < 0)
 		fail_msg("%s", err.text);
@@ -48,8 +50,9 @@ static void probe_counts_alembic(void **state)
 	(void)state;
 	assert_int_equal(probe_count_migrators(""), 0);
 	assert_int_equal(probe_count_migrators("PID COMMAND\n1 uvicorn bo1.main:app\n"), 0);
-	assert_int_equal(probe_count_migrators("PID COMMAND\n1 uvicorn\n77 uv run alembic upgrade head\n"
-					       "78 python /usr/bin/alembic upgrade head"),
+	assert_int_equal(
+		probe_count_migrators("PID COMMAND\n1 uvicorn\n77 uv run alembic upgrade head\n"
+				      "78 python /usr/bin/alembic upgrade head"),
 		2);
 }
 

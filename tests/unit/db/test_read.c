@@ -25,7 +25,8 @@ static void read_takes_what_reads(void **state)
 		{ "explain analyze select f (1)", 0, false, "f" },
 		{ "SELECT pg_catalog . Pg_Terminate_Backend /* */ (1)", 0, true,
 			"pg_terminate_backend" },
-		{ "SELECT \"pg_cancel_backend\"(1), \"a\"\"b\"(2)", 0, true, "pg_cancel_backend a\"b" },
+		{ "SELECT \"pg_cancel_backend\"(1), \"a\"\"b\"(2)", 0, true,
+			"pg_cancel_backend a\"b" },
 		{ "SELECT 'g(1)', E'it\\'s f(1)', $$h(1)$$, $t$ k(1) $t$, 'a''b(1)'", 0, true, "" },
 		{ "WITH x AS (SELECT 1) SELECT now() FROM x", 0, true, "as now" },
 		{ "SELECT U&\"\\0070g\"(1)", -1, true, "" },
@@ -44,7 +45,8 @@ static void read_takes_what_reads(void **state)
 	(void)state;
 	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
 		strlist_init(&functions);
-		assert_int_equal(db_read_check(cases[i].sql, &cursor, &functions, &err), cases[i].rc);
+		assert_int_equal(
+			db_read_check(cases[i].sql, &cursor, &functions, &err), cases[i].rc);
 		buf_clear(&got);
 		for (k = 0; k < functions.n; k++)
 			buf_printf(&got, "%s%s", k ? " " : "", functions.items[k]);
