@@ -69,6 +69,7 @@ struct app {
 	struct loop_timer *tick;      /* ages, the countdown */
 	struct loop_timer *silence;   /* an unanswered confirmation is No */
 	bool quit;
+	int64_t drawn_at;             /* monotonic: the last drawing */
 	bool odd_tick;                /* ages are drawn anew every second tick */
 	int64_t asleep;               /* how long this machine has slept in its life, ns */
 

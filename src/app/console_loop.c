@@ -31,6 +31,7 @@ static void loop_on_draw(struct loop_timer *timer, void *arg)
 	app->draw = NULL;
 	if (!app->console || !app->term)
 		return;
+	app->drawn_at = now.monotonic;
 	cells_clear(&app->cells);
 	console_draw(app->console, &app->cells, &now);
 	term_show(app->term, &app->cells);
@@ -38,8 +39,12 @@ static void loop_on_draw(struct loop_timer *timer, void *arg)
 
 void app_dirty(struct app *app)
 {
+	/* At once after a pause; in a flood, DRAW_DELAY_MS after the drawing before. */
+	bool lately = clock_monotonic() - app->drawn_at < DRAW_DELAY_MS * CLOCK_NS_PER_MS;
+
 	if (!app->draw && app->term)
-		app->draw = loop_timer_start(app->loop, DRAW_DELAY_MS, 0, loop_on_draw, app);
+		app->draw = loop_timer_start(
+			app->loop, lately ? DRAW_DELAY_MS : 0, 0, loop_on_draw, app);
 }
 
 void app_message(struct app *app, enum console_severity severity, const char *fmt, ...)
