@@ -378,6 +378,15 @@ long config_get_long(const struct config_section *section, enum config_key key)
 	return value;
 }
 
+size_t config_get_size(const struct config_section *section, enum config_key key)
+{
+	size_t bytes = 0;
+
+	if (str_to_size(section->values[key].text, (size_t)1 << 40, &bytes) < 0)
+		return 0;
+	return bytes;
+}
+
 int64_t config_get_duration(const struct config_section *section, enum config_key key)
 {
 	int64_t ns = 0;

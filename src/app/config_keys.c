@@ -64,6 +64,16 @@ static int check_tables(const char *value, char *why, size_t size)
 	return rc;
 }
 
+static int check_log_memory(const char *value, char *why, size_t size)
+{
+	size_t bytes;
+
+	if (str_to_size(value, (size_t)1 << 30, &bytes) == 0 && bytes >= (size_t)1 << 20)
+		return 0;
+	snprintf(why, size, "is no amount of memory from 1MiB to 1GiB");
+	return -1;
+}
+
 /* A word beginning with '-' would be taken as an option by ssh(1). */
 static int check_ssh(const char *value, char *why, size_t size)
 {
@@ -117,6 +127,10 @@ const struct config_key_info config_keys[CONFIG_KEY_COUNT] = {
 		.check = check_table },
 	[CONFIG_REPOSITORY] = { .name = "repository", .target = true },
 	[CONFIG_LOGS] = { .name = "logs", .target = true },
+	[CONFIG_LOG_MEMORY] = { .name = "log_memory",
+		.target = true,
+		.fallback = "16MiB",
+		.check = check_log_memory },
 	[CONFIG_COMPOSE] = { .name = "compose", .target = true },
 	[CONFIG_COMPOSE_SERVICE] = { .name = "compose_service", .target = true },
 	[CONFIG_CRITICAL_TABLES] = { .name = "critical_tables",

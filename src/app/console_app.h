@@ -11,6 +11,7 @@
 #include <pgoncall/db/action.h>
 #include <pgoncall/db/history.h>
 #include <pgoncall/diagnosis/findings.h>
+#include <pgoncall/diagnosis/log_trouble.h>
 #include <pgoncall/journal/journal.h>
 #include <pgoncall/journal/list.h>
 #include <pgoncall/journal/log.h>
@@ -78,7 +79,9 @@ struct app {
 	struct probe *probe;          /* what is asked seldom */
 	struct db_history *history;   /* pictures of the last minutes */
 	struct db_snapshot *past;     /* the one looked back at; NULL: the newest is shown */
-	size_t log_shown;             /* index of the log in pane 3 */
+	struct log_view *log_view;    /* what pane 3 shows of the target's logs */
+	struct log_trouble trouble;   /* what they said */
+	int64_t log_refresh_at;       /* monotonic: the last picture taken because of a log line */
 	bool paused;
 	bool told_first;              /* what there was to say with the first picture */
 	int64_t opened_at;            /* monotonic: when the target was opened */
@@ -113,7 +116,6 @@ int app_set_theme(struct app *app, const char *name, struct err *err);
 void app_open_target(struct app *app, const struct config_section *section);
 void app_close_target(struct app *app);
 void app_show_facts(struct app *app);
-void app_show_log(struct app *app);
 void app_pick_target(struct app *app);
 /* The environment as the console and as policy name it. */
 enum confirm_environment app_confirm_environment(const struct app *app);
@@ -130,6 +132,19 @@ void app_past_fini(struct app *app);
 
 /* console_view.c, for the others: findings of what is shown, into the console. */
 void app_show_findings(struct app *app);
+
+/* console_logs.c: pane 3. */
+void app_logs_open(struct app *app);
+void app_logs_close(struct app *app);
+void app_logs_changed(struct app *app);
+void app_logs_match(struct app *app, size_t source, const struct log_line *line,
+	const struct log_match *match);
+/* The next (1) or previous (-1) log alone; after the last, all together. */
+void app_logs_next(struct app *app, int direction);
+/* ":logs NAME…": follows them where they are not followed, and shows these; "" shows all. */
+int app_logs_show(struct app *app, const char *names, struct err *err);
+/* ":goto 14:02" */
+int app_logs_goto(struct app *app, const char *when, struct err *err);
 
 /* console_act.c: arming, the journal, acts. */
 /* Asks about, and then does, an act on each session. Copies them. */

@@ -16,6 +16,7 @@ static int do_arm(struct app *app, const char *args, struct err *err);
 static int do_columns(struct app *app, const char *args, struct err *err);
 static int do_describe(struct app *app, const char *args, struct err *err);
 static int do_disarm(struct app *app, const char *args, struct err *err);
+static int do_goto(struct app *app, const char *args, struct err *err);
 static int do_help(struct app *app, const char *args, struct err *err);
 static int do_logs(struct app *app, const char *args, struct err *err);
 static int do_note(struct app *app, const char *args, struct err *err);
@@ -46,8 +47,9 @@ static const struct {
 	{ "columns", "", "choose the columns of the Activity pane", do_columns, NULL },
 	{ "d", "TABLE", "columns, indexes and constraints of a table", do_describe, complete_tables },
 	{ "disarm", "", "back to read-only", do_disarm, NULL },
+	{ "goto", "14:02", "go to that time in the logs; -5m is five minutes ago", do_goto, NULL },
 	{ "help", "", "keys and commands", do_help, NULL },
-	{ "logs", "NAME", "show this log in pane 3", do_logs, complete_logs },
+	{ "logs", "[NAME …]", "follow and show these logs, or all again", do_logs, complete_logs },
 	{ "note", "TEXT", "write a note to the journal", do_note, NULL },
 	{ "quit", "", "leave", do_quit, NULL },
 	{ "report", "FILE", "write the incident's timeline as Markdown", do_report, NULL },
@@ -125,20 +127,14 @@ static int do_help(struct app *app, const char *args, struct err *err)
 	return 0;
 }
 
+static int do_goto(struct app *app, const char *args, struct err *err)
+{
+	return app_logs_goto(app, args, err);
+}
+
 static int do_logs(struct app *app, const char *args, struct err *err)
 {
-	struct target_log *logs;
-	size_t i, n;
-
-	logs = target_logs(app->target, &n);
-	for (i = 0; i < n; i++) {
-		if (str_equal(logs[i].name, args)) {
-			app->log_shown = i;
-			app_show_log(app);
-			return 0;
-		}
-	}
-	return err_set(err, ERR_USAGE, "no log is named '%s'; Tab shows those of the configuration", args);
+	return app_logs_show(app, args, err);
 }
 
 static int do_note(struct app *app, const char *args, struct err *err)
@@ -293,7 +289,7 @@ void app_command(struct app *app, const char *line)
 	}
 	copy = mem_strdup(line + len);
 	args = str_trim(copy);
-	if (*commands[i].args && !*args)
+	if (*commands[i].args && *commands[i].args != '[' && !*args)
 		app_message(app, CONSOLE_ERROR, "usage: :%s %s", commands[i].name, commands[i].args);
 	else if (commands[i].run(app, args, &err) < 0)
 		app_message(app, CONSOLE_ERROR, "%s", err.text);

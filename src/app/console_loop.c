@@ -32,6 +32,9 @@ static void loop_on_draw(struct loop_timer *timer, void *arg)
 	if (!app->console || !app->term)
 		return;
 	app->drawn_at = now.monotonic;
+	/* A filter that is being tried on many lines goes on with the next drawing. */
+	if (console_logs_work(app->console))
+		app_dirty(app);
 	cells_clear(&app->cells);
 	console_draw(app->console, &app->cells, &now);
 	term_show(app->term, &app->cells);
@@ -274,12 +277,7 @@ static void on_runbook(struct app *app, const struct console_intent *intent)
 
 static void on_log_next(struct app *app, const struct console_intent *intent)
 {
-	size_t n;
-
-	target_logs(app->target, &n);
-	if (n)
-		app->log_shown = (app->log_shown + (intent->kind == INTENT_LOG_NEXT ? 1 : n - 1)) % n;
-	app_show_log(app);
+	app_logs_next(app, intent->kind == INTENT_LOG_NEXT ? 1 : -1);
 }
 
 static void (*const intents[])(struct app *app, const struct console_intent *intent) = {

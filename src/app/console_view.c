@@ -109,8 +109,11 @@ void app_show_findings(struct app *app)
 		.sources = target_sources(app->target),
 		.legacy = target_legacy(app->target),
 		.migrations_error = target_migrations_error(app->target),
+		.trouble = &app->trouble,
+		.now_ns = clock_wall(),
 	};
 
+	log_trouble_look(&app->trouble, input.graph);
 	if (!app->past)
 		probe_fill(app->probe, &input);
 	findings_compute(&app->findings, &input);
@@ -255,41 +258,21 @@ static void view_on_migrations(void *arg)
 	app_dirty(app);
 }
 
-void app_show_log(struct app *app)
-{
-	struct target_log *logs;
-	size_t n;
-
-	logs = target_logs(app->target, &n);
-	if (!n) {
-		console_set_logs(app->console, NULL, "no logs configured", "");
-		return;
-	}
-	app->log_shown %= n;
-	console_set_logs(app->console, logs[app->log_shown].ring, logs[app->log_shown].name,
-		logs[app->log_shown].state);
-	app_dirty(app);
-}
-
-static void view_on_log(void *arg, size_t source)
+static void view_on_logs(void *arg)
 {
 	struct app *app = arg;
 
-	if (!app->target || source != app->log_shown)
-		return;
-	app_show_log(app);
-	console_logs_changed(app->console);
+	if (app->target)
+		app_logs_changed(app);
 }
 
-/* A migration that begins, or its end: the picture is due now. */
-static void view_on_log_match(void *arg, size_t source, const struct log_match *match)
+static void view_on_log_match(
+	void *arg, size_t source, const struct log_line *line, const struct log_match *match)
 {
 	struct app *app = arg;
 
-	(void)source;
-	if (app->target && !app->paused && target_get_state(app->target) == TARGET_UP &&
-		(match->kind == LOG_MATCH_UPGRADE || match->kind == LOG_MATCH_DOWNGRADE))
-		target_refresh(app->target);
+	if (app->target)
+		app_logs_match(app, source, line, match);
 }
 
 /* Connecting wants to know something. */
@@ -342,8 +325,16 @@ static void view_new_console(struct app *app)
 
 void app_open_target(struct app *app, const struct config_section *section)
 {
-	struct target_events events = { view_on_state, view_on_error, view_on_snapshot,
-		view_on_migrations, view_on_log, view_on_log_match, view_on_ask, app };
+	struct target_events events = {
+		.on_state = view_on_state,
+		.on_error = view_on_error,
+		.on_snapshot = view_on_snapshot,
+		.on_migrations = view_on_migrations,
+		.on_logs = view_on_logs,
+		.on_log_match = view_on_log_match,
+		.on_ask = view_on_ask,
+		.arg = app,
+	};
 	struct target_options options = {
 		.section = section,
 		.wants = TARGET_DATABASE | TARGET_ACTING | TARGET_MIGRATIONS | TARGET_LOGS |
@@ -355,7 +346,6 @@ void app_open_target(struct app *app, const struct config_section *section)
 
 	app_close_target(app);
 	app->section = section;
-	app->log_shown = 0;
 	app->paused = app->told_first = false;
 	app->opened_at = clock_monotonic();
 	view_new_console(app);
@@ -365,7 +355,7 @@ void app_open_target(struct app *app, const struct config_section *section)
 	app->recorder = recorder_new(app->loop);
 	app->probe = probe_new(app->loop, section, view_on_probe, app);
 	app->target = target_open(app->loop, &options, &events);
-	app_show_log(app);
+	app_logs_open(app);
 	view_on_state(app);
 	app_dirty(app);
 }
@@ -380,6 +370,8 @@ void app_close_target(struct app *app)
 	app->target = NULL;
 	app_preview_fini(app);
 	probe_stop(app->probe);
+	if (target)
+		app_logs_close(app);
 	target_close(target);
 	probe_free(app->probe);
 	app->probe = NULL;

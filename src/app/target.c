@@ -159,12 +159,7 @@ static void link_on_up(void *arg)
 	target->retry_at = 0;
 	target_db_start(target);
 	target_migrations_start(target);
-	if ((target->wants & TARGET_LOGS) && target->n_sources && !target->logs_link.transport) {
-		if (link->interactive)
-			link_share(&target->logs_link);
-		else
-			link_connect(&target->logs_link);
-	}
+	target_logs_connect(target);
 	target_changed(target);
 }
 
@@ -265,6 +260,20 @@ static void link_connect(struct target_link *link)
 	target_changed(target);
 }
 
+/* Where logs are all that is wanted, one link is enough. */
+void target_logs_connect(struct target *target)
+{
+	bool alone = !(target->wants & (TARGET_DATABASE | TARGET_MIGRATIONS));
+
+	if (!target->main.up || !(target->wants & TARGET_LOGS) || !target->n_sources ||
+		target->logs_link.transport || target->logs_link.again)
+		return;
+	if (target->main.interactive || alone)
+		link_share(&target->logs_link);
+	else
+		link_connect(&target->logs_link);
+}
+
 /* --- life ------------------------------------------------------------------------------------ */
 
 /* The thread could not be started: reported from the loop, as every failure. */
@@ -293,6 +302,7 @@ struct target *target_open(
 	host_runtime_parse(config_get(target->section, CONFIG_RUNTIME), &target->runtime.kind);
 	target->main.target = target->logs_link.target = target;
 	target->since = clock_monotonic();
+	target->log_options = options->logs;
 	target_logs_init(target);
 	target_migrations_init(target);
 	if (!target->local && ssh_thread_new(&target->thread, NULL) < 0)
@@ -406,10 +416,15 @@ const char *target_migrations_error(const struct target *target)
 	return target->revisions.error;
 }
 
-struct target_log *target_logs(struct target *target, size_t *n)
+const struct target_log *target_logs(const struct target *target, size_t *n)
 {
 	*n = target->n_sources;
 	return target->logs;
+}
+
+struct log_store *target_log_store(const struct target *target)
+{
+	return target->store;
 }
 
 struct transport *target_transport(const struct target *target)

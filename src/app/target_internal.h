@@ -12,6 +12,7 @@
 #include <pgoncall/host/runtime.h>
 #include <pgoncall/host/stream.h>
 #include <pgoncall/host/tar.h>
+#include <pgoncall/logs/resume.h>
 #include <pgoncall/logs/split.h>
 #include <pgoncall/ssh/transport.h>
 
@@ -38,16 +39,44 @@ struct target_secret {
 	struct transport *tried; /* it was given to this one already, which asks again: it is wrong */
 };
 
+/* What a log source is, which decides how its lines are read and what it takes to go on. */
+enum target_source_kind { SOURCE_CONTAINER, SOURCE_FILE, SOURCE_JOURNAL, SOURCE_DEPLOY };
+
 /* A log source and the stream that feeds it. */
 struct target_source {
 	struct target *target;
-	size_t index;                      /* in target->sources and target->logs */
+	size_t index;                      /* in target->sources, target->logs and the store */
+	enum target_source_kind kind;
 	struct host_stream *stream;        /* NULL while none runs */
 	struct loop_timer *again;          /* starts it anew */
 	struct log_splitter splitters[2];  /* stdout, stderr */
-	int64_t last_ns;                   /* timestamp of the newest line; 0: none came */
-	int64_t skip_until_ns;             /* after a restart: lines up to here were shown already */
-	bool lines_pending;                /* on_log is due at the end of this read */
+	int attempts;                      /* ended without a line, in a row */
+	bool begun;                        /* it ran before */
+	bool gap;                          /* a line about it is due when it runs again */
+	bool told_end;                     /* its end stands in the log, and no line came since */
+	bool held;
+	int64_t lost_at;                   /* wall: when it was cut; 0: it ended by itself */
+
+	/* Containers. */
+	bool expect_identity;              /* the next line of stdout is "@ID STARTED_AT" */
+	char *identity;                    /* of the last time; NULL: not known */
+	struct log_resume resume;
+
+	/* Files: the first lines of a stream begun again wait until it is known which are new. */
+	struct log_tail tail;
+	struct loop_timer *catch_up;       /* while it runs lines are kept in `caught` */
+	struct target_caught *caught;
+	size_t n_caught, cap_caught;
+
+	/* The deploy's log comes whole each time: lines and hash of the last run and of this one. */
+	uint64_t deploy_lines, deploy_hash, deploy_before, deploy_hash_before;
+	bool anew;                         /* it is another log: to be read from its first line */
+};
+
+struct target_caught {
+	char *text;
+	size_t len, cut;
+	enum log_stream stream;
 };
 
 /* Where the server listens, as the configuration, a service and the container say. Strings are owned;
@@ -172,9 +201,13 @@ struct target {
 	char *version_note;                /* which other tables might be it; NULL: none */
 
 	/* The logs. */
-	struct target_source *sources;
+	struct target_log_options log_options;
+	struct log_store *store;
+	struct target_source *sources;     /* LOG_SOURCES_MAX of them, as of logs */
 	struct target_log *logs;
 	size_t n_sources;
+	struct loop_timer *settle;         /* runs while lines wait for their place */
+	struct transport *here;            /* for deploy_log; NULL: not needed yet */
 };
 
 /* target.c */
@@ -186,6 +219,9 @@ void target_fail(struct target *target, const struct err *why, bool retrying);
 void target_set_state(struct target *target, enum target_state state);
 /* 0.5 s, doubling to 15 s. */
 int64_t target_backoff_ms(int attempts);
+
+/* Opens the link for log streams where it is wanted and the main one is up. */
+void target_logs_connect(struct target *target);
 
 /* target_ask.c */
 void target_on_ssh_question(
@@ -243,5 +279,18 @@ void target_logs_fini(struct target *target);
 void target_logs_start(struct target *target);
 /* Ends the streams; the lines stay. */
 void target_logs_stop(struct target *target, const char *why);
+/* Whether log streams go over the link of everything else, which then is all that is open. */
+bool target_logs_share_link(const struct target *target);
+
+/* target_log_feed.c: from bytes to lines of the store. */
+void log_feed_begin(struct target_source *source);
+void log_feed_data(
+	struct target_source *source, enum host_source from, const char *bytes, size_t len);
+void log_feed_end(struct target_source *source);
+void log_feed_stop(struct target_source *source);
+void log_feed_fini(struct target_source *source);
+/* A line about the log. time_ns 0: now. */
+void log_feed_note(struct target_source *source, int64_t time_ns, const char *fmt, ...)
+	__attribute__((format(printf, 3, 4)));
 
 #endif

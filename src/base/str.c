@@ -126,3 +126,26 @@ int str_to_long(const char *s, long min, long max, long *out)
 	*out = value;
 	return 0;
 }
+
+int str_to_size(const char *s, size_t max, size_t *out)
+{
+	static const char units[] = "KMG";
+	size_t digits = strspn(s, "0123456789"), factor = 1;
+	const char *rest = s + digits, *unit;
+	unsigned long value;
+
+	if (!digits || digits > 12)
+		return -1;
+	value = strtoul(s, NULL, 10);
+	rest += strspn(rest, " ");
+	if (*rest && (unit = strchr(units, *rest & ~0x20)) && *unit) {
+		factor = (size_t)1 << 10 * (unit - units + 1);
+		rest++;
+		if (strcmp(rest, "iB") == 0 || strcmp(rest, "B") == 0)
+			rest = "";
+	}
+	if (*rest || value > max / factor)
+		return -1;
+	*out = value * factor;
+	return 0;
+}

@@ -171,6 +171,13 @@ static int container_logs(const struct host_runtime *runtime, const struct host_
 {
 	if (runtime_check_container(logs->container, err) < 0)
 		return -1;
+	if (logs->identify) {
+		runtime_begin(runtime, out);
+		host_command_add_argv(out, (const char *const[]){ "inspect", "--type", "container",
+						   "--format", "@{{.Id}} {{.State.StartedAt}}",
+						   logs->container, NULL });
+		buf_add_str(out, " 2>/dev/null; ");
+	}
 	runtime_begin(runtime, out);
 	host_command_add(out, "logs");
 	if (logs->follow)
@@ -269,8 +276,12 @@ static void bare_logs_unit(const char *unit, const struct host_logs *logs, struc
 {
 	char since[64];
 
-	buf_add_str(out, "exec journalctl --no-pager --no-hostname --quiet");
-	host_command_add(out, logs->timestamps ? "--output=short-iso-precise" : "--output=cat");
+	/* All: long messages and those with control characters too. */
+	buf_add_str(out, "exec journalctl --no-pager --quiet --all");
+	host_command_add(out, logs->timestamps ? "--output=json" : "--output=cat");
+	if (logs->timestamps)
+		host_command_add(out,
+			"--output-fields=MESSAGE,PRIORITY,SYSLOG_IDENTIFIER,SYSLOG_PID,_PID");
 	if (logs->follow)
 		host_command_add(out, "-f");
 	if (logs->since == HOST_SINCE_AGO)
@@ -332,6 +343,15 @@ static const struct runtime_row runtime_rows[HOST_RUNTIME_COUNT] = {
 	[HOST_RUNTIME_NONE] = { "none", bare_exec, bare_files, bare_logs, bare_inspect },
 };
 
+enum host_log_kind host_runtime_log_kind(const char *name)
+{
+	if (strncmp(name, "file:", 5) == 0 && name[5])
+		return HOST_LOG_FILE;
+	if (strncmp(name, "journal:", 8) == 0 && name[8])
+		return HOST_LOG_JOURNAL;
+	return HOST_LOG_CONTAINER;
+}
+
 int host_runtime_parse(const char *name, enum host_runtime_kind *kind)
 {
 	int i;
@@ -369,6 +389,8 @@ int host_runtime_files(const struct host_runtime *runtime, const char *container
 int host_runtime_logs(const struct host_runtime *runtime, const struct host_logs *logs,
 	struct buf *out, struct err *err)
 {
+	if (host_runtime_log_kind(logs->container) != HOST_LOG_CONTAINER)
+		return bare_logs(runtime, logs, out, err);
 	return runtime_rows[runtime->kind].logs(runtime, logs, out, err);
 }
 

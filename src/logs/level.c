@@ -7,7 +7,8 @@
 #include <string.h>
 
 enum {
-	LOOK_AT_MAX = 256 /* bytes of a line that are looked at */
+	LOOK_AT_MAX = 256, /* bytes of a line that are looked at */
+	JSON_LOOK_AT_MAX = 2048
 };
 
 static const char *const names[] = {
@@ -110,6 +111,9 @@ static enum log_level level_of_word(const char *s, size_t len)
 {
 	size_t i;
 
+	/* Most words are told apart by their first two letters. */
+	if (len < 3 || s[0] < 'A' || s[0] > 'Z' || s[1] < 'A' || s[1] > 'Z')
+		return LOG_LEVEL_UNKNOWN;
 	for (i = 0; i < COUNT(words); i++)
 		if (strlen(words[i].word) == len && memcmp(words[i].word, s, len) == 0)
 			return words[i].level;
@@ -131,10 +135,23 @@ static bool is_field(const char *s, size_t len)
 {
 	size_t i;
 
+	if (!strchr("lLsS", s[0]))
+		return false;
 	for (i = 0; i < COUNT(fields); i++)
 		if (strlen(fields[i]) == len && strncasecmp(fields[i], s, len) == 0)
 			return true;
 	return false;
+}
+
+/* pino and bunyan count in tens: 50 is an error, 40 a warning, 30 information. */
+static enum log_level level_of_number(const char *s, size_t len)
+{
+	if (len < 2 || s[0] < '1' || s[0] > '9' || s[1] != '0' || (len > 2 && is_word_char(s[2])))
+		return LOG_LEVEL_UNKNOWN;
+	return s[0] >= '5'   ? LOG_LEVEL_ERROR
+	       : s[0] == '4' ? LOG_LEVEL_WARNING
+	       : s[0] == '3' ? LOG_LEVEL_INFO
+			     : LOG_LEVEL_DEBUG;
 }
 
 /* level=…, "level": "…": what follows the name, past quotes, one ":" or "=", and blanks. */
@@ -144,29 +161,46 @@ static enum log_level level_of_field(const char *s, size_t len, size_t after)
 
 	for (; after < len && strchr("\"' :=", s[after]); after++)
 		equals |= s[after] == ':' || s[after] == '=';
-	return equals ? level_of_value(s + after, len - after) : LOG_LEVEL_UNKNOWN;
+	if (!equals)
+		return LOG_LEVEL_UNKNOWN;
+	if (after < len && s[after] >= '0' && s[after] <= '9')
+		return level_of_number(s + after, len - after);
+	return level_of_value(s + after, len - after);
 }
 
-enum log_level log_level_detect(const char *text, size_t len)
+/* The first word that says a level, of fields, or of fields and bare words. */
+static enum log_level level_of_words(const char *text, size_t len, bool only_fields)
 {
 	enum log_level level;
 	size_t i, from;
 
-	for (i = 0; i < COUNT(starts); i++)
-		if (strlen(starts[i].start) <= len &&
-			memcmp(text, starts[i].start, strlen(starts[i].start)) == 0)
-			return starts[i].level;
-	len = len < LOOK_AT_MAX ? len : LOOK_AT_MAX;
 	for (from = 0; from < len; from = i + (i == from)) {
 		for (i = from; i < len && is_word_char(text[i]); i++)
 			;
 		if (i == from)
 			continue;
-		level = level_of_word(text + from, i - from);
+		level = only_fields ? LOG_LEVEL_UNKNOWN : level_of_word(text + from, i - from);
 		if (level == LOG_LEVEL_UNKNOWN && is_field(text + from, i - from))
 			level = level_of_field(text, len, i);
 		if (level != LOG_LEVEL_UNKNOWN)
 			return level;
 	}
 	return LOG_LEVEL_UNKNOWN;
+}
+
+enum log_level log_level_detect(const char *text, size_t len)
+{
+	enum log_level level = LOG_LEVEL_UNKNOWN;
+	size_t i;
+
+	for (i = 0; i < COUNT(starts); i++)
+		if (strlen(starts[i].start) <= len &&
+			memcmp(text, starts[i].start, strlen(starts[i].start)) == 0)
+			return starts[i].level;
+	/* A message inside JSON may speak of an ERROR before the level's own field comes. */
+	if (len && *text == '{')
+		level = level_of_words(text, len < JSON_LOOK_AT_MAX ? len : JSON_LOOK_AT_MAX, true);
+	if (level == LOG_LEVEL_UNKNOWN)
+		level = level_of_words(text, len < LOOK_AT_MAX ? len : LOOK_AT_MAX, false);
+	return level;
 }

@@ -78,14 +78,30 @@ static void grow(struct log_ring *ring)
 	ring->head = 0;
 }
 
+void log_ring_drop(struct log_ring *ring)
+{
+	ring->dropped += slot(ring, 0)->kind == LOG_LINE_TEXT;
+	drop_oldest(ring);
+}
+
+void log_ring_front_take(struct log_ring *ring, struct log_line *line)
+{
+	if (ring->count == ring->n_slots)
+		grow(ring);
+	ring->head = (ring->head - 1) & (ring->n_slots - 1);
+	ring->first--;
+	ring->count++;
+	ring->bytes += log_line_size(line);
+	*slot(ring, 0) = *line;
+	memset(line, 0, sizeof(*line));
+}
+
 uint64_t log_ring_add_take(struct log_ring *ring, struct log_line *line)
 {
 	size_t size = log_line_size(line);
 
-	while (ring->count && ring->bytes + size > ring->max_bytes) {
-		drop_oldest(ring);
-		ring->dropped++;
-	}
+	while (ring->count && ring->bytes + size > ring->max_bytes)
+		log_ring_drop(ring);
 	if (ring->count == ring->n_slots)
 		grow(ring);
 	*slot(ring, ring->count++) = *line;

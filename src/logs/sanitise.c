@@ -14,11 +14,13 @@
 #include <pgoncall/base/buf.h>
 #include <pgoncall/base/mem.h>
 #include <pgoncall/base/utf8.h>
+#include <pgoncall/logs/match.h>
 #include <pgoncall/logs/sgr.h>
 
 enum {
 	TAB_WIDTH = 8,
 	SEQUENCE_MAX = 4096, /* bytes of an escape sequence; a longer one is text */
+	BOOKKEEPING = 32,    /* bytes of a line's allocation and of its place in the order, about */
 	MARKS_MAX = 4        /* combining marks kept in a row */
 };
 
@@ -236,6 +238,21 @@ static void take_character(struct sanitiser *z)
 	skip(z, used ? used : 1);
 }
 
+/* Most text by far: a run of printable ASCII goes over in one piece. */
+static size_t take_ascii(struct sanitiser *z)
+{
+	size_t n = 0;
+
+	while (n < z->len && (unsigned char)z->s[n] - 0x20u < 0x5Fu)
+		n++;
+	if (n) {
+		z->marks = 0;
+		add_text(z, z->s, n, (int)n);
+		skip(z, n);
+	}
+	return n;
+}
+
 /* --- the line --- */
 
 /* Spans and text go into one block. */
@@ -257,10 +274,11 @@ void log_line_init(
 	struct log_line *line, const struct log_raw *raw, uint16_t source, int64_t arrived_ns)
 {
 	struct sanitiser z = { .s = raw->text, .len = raw->len };
+	struct log_match match;
 
 	memset(line, 0, sizeof(*line));
 	while (z.len && z.text.len < LOG_TEXT_MAX)
-		if (*z.s != '\x1b' || !take_escape(&z))
+		if (!take_ascii(&z) && (*z.s != '\x1b' || !take_escape(&z)))
 			take_character(&z);
 	end_span(&z);
 	pack(line, &z);
@@ -269,7 +287,12 @@ void log_line_init(
 	line->time_ns = raw->has_time ? raw->time_ns : arrived_ns;
 	line->stream = raw->stream;
 	line->source = source;
-	line->level = log_level_detect(line->text, line->len);
+	line->level = raw->level ? raw->level : log_level_detect(line->text, line->len);
+	if (log_match_line(line->text, line->len, &match)) {
+		line->match = match.kind;
+		if (match.error)
+			line->level = LOG_LEVEL_ERROR;
+	}
 	free(z.spans);
 	buf_fini(&z.text);
 }
@@ -282,5 +305,24 @@ void log_line_fini(struct log_line *line)
 
 size_t log_line_size(const struct log_line *line)
 {
-	return sizeof(*line) + line->n_spans * sizeof(*line->spans) + line->len + 1;
+	return sizeof(*line) + BOOKKEEPING + line->n_spans * sizeof(*line->spans) + line->len + 1;
+}
+
+void log_line_note(
+	struct log_line *line, enum log_line_kind kind, int64_t time_ns, const char *fmt, ...)
+{
+	struct log_raw raw = { .has_time = true, .time_ns = time_ns };
+	struct buf text = BUF_INIT;
+	va_list ap;
+
+	va_start(ap, fmt);
+	buf_vprintf(&text, fmt, ap);
+	va_end(ap);
+	raw.text = buf_str(&text);
+	raw.len = text.len;
+	log_line_init(line, &raw, 0, time_ns);
+	line->kind = (uint8_t)kind;
+	line->match = LOG_MATCH_NONE;
+	line->level = LOG_LEVEL_UNKNOWN;
+	buf_fini(&text);
 }

@@ -52,6 +52,7 @@ static const struct {
 	{ 0x2191, '^' },  /* ↑ */
 	{ 0x2193, 'v' },  /* ↓ */
 	{ 0x00D7, 'x' },  /* × */
+	{ 0x00B2, '2' },  /* ² */
 };
 
 /* Borders by the directions they reach in: 1 up, 2 right, 4 down, 8 left. */

@@ -211,15 +211,27 @@ const struct finding *console_finding(const struct console *console)
 	return &console->findings->items[console->finding];
 }
 
-void console_set_logs(
-	struct console *console, struct log_ring *ring, const char *name, const char *state)
+void console_set_logs(struct console *console, struct log_view *view, const char *state)
 {
-	pane_logs_set(console->panes[PANE_LOGS], ring, name, state);
+	pane_logs_set(console->panes[PANE_LOGS], view, state);
 }
 
-void console_logs_changed(struct console *console)
+bool console_logs_work(struct console *console)
 {
-	pane_logs_changed(console->panes[PANE_LOGS]);
+	struct err fault;
+	bool more;
+
+	err_clear(&fault);
+	more = pane_logs_work(console->panes[PANE_LOGS], &fault);
+	if (fault.code)
+		console_say(console, CONSOLE_ERROR, "%s", fault.text);
+	return more;
+}
+
+bool console_logs_go(struct console *console, int64_t wall_ns)
+{
+	console->focus = console->last_pane = PANE_LOGS;
+	return pane_logs_go(console->panes[PANE_LOGS], wall_ns);
 }
 
 void console_logs_moment(struct console *console, int64_t wall)

@@ -197,14 +197,20 @@ static void console_open_line(struct console *console, enum console_line line)
 static void console_search(struct console *console, int direction, bool from_here)
 {
 	struct pane *pane = console_pane(console);
+	char *message = NULL;
 	bool wrapped;
 
 	if (!pane->search)
 		console_say(console, CONSOLE_INFO, "Nothing to search for yet: / asks.");
+	else if (pane->ops->find)
+		pane->ops->find(pane, direction, from_here, &message);
 	else if (!pane_find(pane, direction, from_here, &wrapped))
 		console_say(console, CONSOLE_WARNING, "No row holds \"%s\".", pane->search);
 	else if (wrapped)
 		console_say(console, CONSOLE_INFO, "The search went on from the other end.");
+	if (message)
+		console_set_message(console, CONSOLE_WARNING, message);
+	free(message);
 }
 
 static struct console_intent console_key_line(struct console *console, uint32_t key)
@@ -212,6 +218,7 @@ static struct console_intent console_key_line(struct console *console, uint32_t 
 	enum console_line line = console->line;
 	enum prompt_status status = prompt_feed(console->prompt, key);
 	const char *text = prompt_line(console->prompt);
+	struct err err;
 
 	if (status == PROMPT_EDITING)
 		return intent_none;
@@ -220,13 +227,13 @@ static struct console_intent console_key_line(struct console *console, uint32_t 
 		return intent_none;
 	if (line == LINE_COMMAND)
 		return *text ? console_intent_text(console, INTENT_COMMAND, text) : intent_none;
-	if (line == LINE_FILTER) {
-		pane_set_filter(console_pane(console), text);
-		return intent_none;
-	}
-	if (*text)
-		pane_set_search(console_pane(console), text);
-	console_search(console, 1, true);
+	err_clear(&err);
+	if (line == LINE_FILTER)
+		pane_set_filter(console_pane(console), text, &err);
+	else if (!*text || pane_set_search(console_pane(console), text, &err) == 0)
+		console_search(console, 1, true);
+	if (err.code)
+		console_say(console, CONSOLE_ERROR, "%s", err.text);
 	return intent_none;
 }
 
@@ -334,9 +341,9 @@ static bool console_back(struct console *console)
 	struct pane *pane = console_pane(console);
 
 	if (console_has_narrowed(pane)) {
-		pane_set_search(pane, NULL);
+		pane_set_search(pane, NULL, NULL);
 		if (pane->filter)
-			pane_set_filter(pane, NULL);
+			pane_set_filter(pane, NULL, NULL);
 		return true;
 	}
 	if (console->zoomed) {

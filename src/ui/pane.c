@@ -27,6 +27,37 @@ void pane_fini(struct pane *pane)
 
 /* --- moving ---------------------------------------------------------------------------------- */
 
+static int pane_height(const struct pane *pane, size_t i)
+{
+	int height = pane->ops->height ? pane->ops->height(pane, i, pane->cols) : 1;
+
+	return height < 1 ? 1 : height < pane->shown ? height : pane->shown;
+}
+
+/* The first row from which rows up to `last` have room. */
+static size_t pane_first_that_fits(const struct pane *pane, size_t last)
+{
+	int left = pane->shown - pane_height(pane, last);
+
+	while (last > 0 && left >= pane_height(pane, last - 1))
+		left -= pane_height(pane, --last);
+	return last;
+}
+
+/* Where rows are of different heights: the same as below. */
+static void pane_scroll_tall(struct pane *pane, size_t n)
+{
+	size_t first = pane_first_that_fits(pane, pane->selected), end;
+
+	if (pane->selected < pane->top)
+		pane->top = pane->selected;
+	else if (pane->top < first)
+		pane->top = first;
+	end = pane_first_that_fits(pane, n - 1);
+	if (pane->top > end && end <= pane->selected)
+		pane->top = end;
+}
+
 /* Scrolls as little as is needed for the selection to show, and leaves no empty rows at the end. */
 static void pane_scroll(struct pane *pane)
 {
@@ -36,6 +67,10 @@ static void pane_scroll(struct pane *pane)
 		pane->selected = n ? n - 1 : 0;
 	if (!shown)
 		return;
+	if (pane->ops->height && n) {
+		pane_scroll_tall(pane, n);
+		return;
+	}
 	if (pane->top + shown > n)
 		pane->top = n > shown ? n - shown : 0;
 	if (pane->selected < pane->top)
@@ -126,15 +161,21 @@ static void pane_set_text(char **slot, const char *text)
 	*slot = str_empty(text) ? NULL : mem_strdup(text);
 }
 
-void pane_set_filter(struct pane *pane, const char *text)
+int pane_set_filter(struct pane *pane, const char *text, struct err *err)
 {
+	if (pane->ops->set_filter && pane->ops->set_filter(pane, text, err) < 0)
+		return -1;
 	pane_set_text(&pane->filter, text);
 	pane->ops->refilter(pane);
+	return 0;
 }
 
-void pane_set_search(struct pane *pane, const char *text)
+int pane_set_search(struct pane *pane, const char *text, struct err *err)
 {
+	if (pane->ops->set_search && pane->ops->set_search(pane, text, err) < 0)
+		return -1;
 	pane_set_text(&pane->search, text);
+	return 0;
 }
 
 bool pane_passes(const struct pane *pane, const char *text)
@@ -223,16 +264,20 @@ void pane_draw(struct pane *pane, struct cells *cells, struct cells_rect rect, b
 		rect.rows--;
 	}
 	pane->shown = rect.rows;
+	pane->cols = rect.cols;
 	pane_scroll(pane);
 	if (!n)
 		pane_draw_empty(pane, cells, rect);
-	for (row = 0, i = pane->top; row < rect.rows && i < n; row++, i++) {
+	for (row = 0, i = pane->top; row < rect.rows && i < n; row += line.rows, i++) {
 		line.row = rect.row + row;
+		line.rows = pane_height(pane, i);
+		if (line.rows > rect.rows - row)
+			line.rows = rect.rows - row;
 		pane->ops->row(pane, i, cells, line);
 		if (i == pane->selected)
 			cells_overlay(cells, line,
 				focused ? THEME_ROW_SELECTED : THEME_ROW_SELECTED_UNFOCUSED);
-		if (pane->search)
+		if (pane->search && !pane->ops->find)
 			pane_mark_search(pane, cells, line);
 	}
 }

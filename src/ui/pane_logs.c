@@ -1,7 +1,7 @@
 /*
- * The log pane. Rows are numbers of lines in the ring: all that are kept, or those that pass the
- * filter. While it follows, the last line is selected; moving away from it stops that, and what
- * comes then is counted in the title. The first row says how many lines were dropped, if any were.
+ * The log pane. Its rows are those of a view (logs/view.h). While it follows, the last line is
+ * selected; moving away from it stops that, and what comes then is counted in the title: the picture
+ * stands still, the stream does not. How a line looks is logs_line.c's.
  */
 #include <pgoncall/ui/pane_logs.h>
 
@@ -11,28 +11,26 @@
 #include <pgoncall/base/clock.h>
 #include <pgoncall/base/mem.h>
 #include <pgoncall/base/str.h>
-#include <pgoncall/base/utf8.h>
-#include <pgoncall/logs/match.h>
+#include <pgoncall/logs/json.h>
 #include <pgoncall/ui/format.h>
 #include <pgoncall/ui/theme.h>
 
-/* Numbers of lines, ascending; those before `first` were dropped by the ring. */
-struct logs_index {
-	uint64_t *items;
-	size_t n, cap, first;
-};
+#include "logs_line.h"
+
+#define LABEL_COLS_MAX 14
+#define CONTEXT_FEW    3
+#define CONTEXT_MANY   10
 
 struct pane_logs {
 	struct pane pane;
-	const struct log_ring *ring; /* borrowed */
-	char *name, *state;
-	bool paused; /* does not follow */
+	struct log_view *view; /* borrowed */
+	char *state;
+	bool paused;           /* does not follow */
+	struct log_ref selected, seen; /* seen: the newest when following stopped */
+	bool has_selected;
+	struct logs_look look;
+	struct strlist labels; /* of all sources */
 	bool no_times;
-	uint64_t selected;         /* number of the selected line; 0: none yet */
-	uint64_t seen;             /* the newest line when following stopped */
-	uint64_t indexed;          /* the next line to look at for the two lists below */
-	struct logs_index matches; /* lines that pass the filter, while there is one */
-	struct logs_index errors;
 };
 
 static struct pane_logs *logs_of(const struct pane *pane)
@@ -40,185 +38,156 @@ static struct pane_logs *logs_of(const struct pane *pane)
 	return (struct pane_logs *)(uintptr_t)pane;
 }
 
-/* --- lists of line numbers ------------------------------------------------------------------- */
+/* --- names of sources ------------------------------------------------------------------------ */
 
-static void index_clear(struct logs_index *index)
+/* "boardofone-api-1" without the number that compose adds, "file:/var/log/x.log" without its path. */
+static char *logs_base_name(const char *name)
 {
-	free(index->items);
-	memset(index, 0, sizeof(*index));
+	const char *slash = strncmp(name, "file:", 5) == 0 ? strrchr(name, '/') : NULL;
+	size_t len;
+
+	if (slash && slash[1])
+		name = slash + 1;
+	else if (strncmp(name, "journal:", 8) == 0)
+		name += 8;
+	len = strlen(name);
+	if (len > 2 && strcmp(name + len - 2, "-1") == 0)
+		len -= 2;
+	return mem_strndup(name, len);
 }
 
-static void index_add(struct logs_index *index, uint64_t number)
+static bool logs_ends_in_words(const char *name, const char *words)
 {
-	index->items = mem_grow(index->items, index->n, &index->cap, sizeof(*index->items));
-	index->items[index->n++] = number;
+	size_t len = strlen(name), tail = strlen(words);
+
+	return len >= tail && strcmp(name + len - tail, words) == 0 &&
+	       (len == tail || strchr("-_.", name[len - tail - 1]));
 }
 
-/* Forgets numbers below `first`; moves the rest down now and then. */
-static void index_drop(struct logs_index *index, uint64_t first)
+static bool logs_is_alone(const struct strlist *names, size_t i, const char *words)
 {
-	while (index->first < index->n && index->items[index->first] < first)
-		index->first++;
-	if (index->first < 1024 || index->first < index->n / 2)
+	size_t k;
+
+	for (k = 0; k < names->n; k++)
+		if (k != i && logs_ends_in_words(names->items[k], words))
+			return false;
+	return true;
+}
+
+/* The fewest last words that no other source's name ends in: "api", "postgres". */
+static void logs_name_sources(struct pane_logs *self)
+{
+	const struct log_store *store = log_view_store(self->view);
+	const char *name, *s;
+	struct strlist names;
+	size_t i;
+
+	if (self->labels.n == log_store_sources(store))
 		return;
-	memmove(index->items, index->items + index->first,
-		(index->n - index->first) * sizeof(*index->items));
-	index->n -= index->first;
-	index->first = 0;
-}
-
-static size_t index_count(const struct logs_index *index)
-{
-	return index->n - index->first;
-}
-
-/* Position (from the first kept) of the first number >= `number`; the count when there is none. */
-static size_t index_find(const struct logs_index *index, uint64_t number)
-{
-	size_t low = index->first, high = index->n, middle;
-
-	while (low < high) {
-		middle = low + (high - low) / 2;
-		if (index->items[middle] < number)
-			low = middle + 1;
-		else
-			high = middle;
+	strlist_init(&names);
+	for (i = 0; i < log_store_sources(store); i++)
+		strlist_add_take(&names, logs_base_name(log_store_name(store, i)));
+	strlist_fini(&self->labels);
+	for (i = 0; i < names.n; i++) {
+		name = names.items[i];
+		for (s = name + strlen(name); s > name; s--)
+			if (strchr("-_.", s[-1]) && *s && logs_is_alone(&names, i, s))
+				break;
+		strlist_add_take(&self->labels, format_one_line(s));
 	}
-	return low - index->first;
+	strlist_fini(&names);
 }
 
-/* --- rows and lines -------------------------------------------------------------------------- */
-
-/* 1 while the first row is the one about dropped lines. */
-static size_t logs_markers(const struct pane_logs *self)
+static size_t logs_n_shown(const struct pane_logs *self)
 {
-	return self->ring && log_ring_dropped(self->ring) > 0;
+	uint64_t shown = log_view_shown(self->view);
+	size_t i, n = 0, all = log_store_sources(log_view_store(self->view));
+
+	for (i = 0; i < all; i++)
+		n += !shown || (shown >> i & 1);
+	return n;
 }
+
+static void logs_fit_labels(struct pane_logs *self)
+{
+	uint64_t shown = log_view_shown(self->view);
+	int longest = 0, len;
+	size_t i;
+
+	for (i = 0; i < self->labels.n; i++) {
+		len = (int)strlen(self->labels.items[i]);
+		if ((!shown || (shown >> i & 1)) && len > longest)
+			longest = len;
+	}
+	self->look.label_cols = logs_n_shown(self) < 2 ? 0
+		: longest < LABEL_COLS_MAX	       ? longest
+						       : LABEL_COLS_MAX;
+}
+
+/* --- rows ------------------------------------------------------------------------------------ */
 
 static size_t logs_count(const struct pane *pane)
 {
 	const struct pane_logs *self = logs_of(pane);
 
-	if (!self->ring)
-		return 0;
-	return logs_markers(self) +
-	       (pane->filter ? index_count(&self->matches) : log_ring_count(self->ring));
-}
-
-/* The number of the line in a row; 0 for the marker. */
-static uint64_t logs_number(const struct pane_logs *self, size_t row)
-{
-	if (row < logs_markers(self))
-		return 0;
-	row -= logs_markers(self);
-	if (self->pane.filter)
-		return self->matches.items[self->matches.first + row];
-	return log_ring_first(self->ring) + row;
-}
-
-static const struct log_line *logs_line(const struct pane_logs *self, size_t row)
-{
-	uint64_t number = logs_number(self, row);
-
-	return number ? log_ring_find(self->ring, number) : NULL;
-}
-
-/* The row of a line, or of the one after it that is shown. */
-static size_t logs_row_of(const struct pane_logs *self, uint64_t number)
-{
-	uint64_t first = log_ring_first(self->ring);
-	size_t row;
-
-	if (self->pane.filter)
-		row = index_find(&self->matches, number);
-	else
-		row = number > first ? (size_t)(number - first) : 0;
-	return row + logs_markers(self);
-}
-
-static uint64_t logs_newest(const struct pane_logs *self)
-{
-	return self->ring ? log_ring_first(self->ring) + log_ring_count(self->ring) - 1 : 0;
-}
-
-static bool logs_is_error(const struct log_line *line)
-{
-	struct log_match match;
-
-	if (line->level == LOG_LEVEL_ERROR)
-		return true;
-	return log_match_line(line->text, line->len, &match) && match.error;
-}
-
-/* Puts new lines on the lists, and takes off what the ring dropped. */
-static void logs_index_new(struct pane_logs *self)
-{
-	uint64_t first = log_ring_first(self->ring), end = first + log_ring_count(self->ring);
-	const struct log_line *line;
-
-	index_drop(&self->matches, first);
-	index_drop(&self->errors, first);
-	if (self->indexed < first)
-		self->indexed = first;
-	for (; self->indexed < end; self->indexed++) {
-		line = log_ring_find(self->ring, self->indexed);
-		if (!line)
-			continue;
-		if (logs_is_error(line))
-			index_add(&self->errors, self->indexed);
-		if (self->pane.filter && pane_passes(&self->pane, line->text))
-			index_add(&self->matches, self->indexed);
-	}
+	return self->view ? log_view_count(self->view) : 0;
 }
 
 static void logs_settle(struct pane_logs *self)
 {
 	size_t n = logs_count(&self->pane);
 
-	if (!self->paused || !self->selected)
+	if (!self->paused || !self->has_selected)
 		pane_reselect(&self->pane, n ? n - 1 : 0, false);
 	else
-		pane_reselect(&self->pane, logs_row_of(self, self->selected), true);
-	if (!self->paused && n)
-		self->selected = logs_number(self, n - 1);
+		pane_reselect(&self->pane, log_view_row(self->view, self->selected), true);
+	if (!self->paused && n) {
+		self->selected = log_view_ref(self->view, n - 1);
+		self->has_selected = true;
+	}
 }
 
-void pane_logs_changed(struct pane *pane)
+static bool logs_update(struct pane_logs *self)
 {
-	struct pane_logs *self = logs_of(pane);
+	bool more = self->view && log_view_update(self->view);
 
-	if (!self->ring)
-		return;
-	logs_index_new(self);
+	if (!self->view)
+		return false;
+	logs_name_sources(self);
+	logs_fit_labels(self);
 	logs_settle(self);
+	return more;
 }
 
 static void logs_refilter(struct pane *pane)
 {
-	struct pane_logs *self = logs_of(pane);
-
-	index_clear(&self->matches);
-	index_clear(&self->errors);
-	self->indexed = 0;
-	pane_logs_changed(pane);
+	logs_update(logs_of(pane));
 }
 
-void pane_logs_set(
-	struct pane *pane, const struct log_ring *ring, const char *name, const char *state)
+bool pane_logs_work(struct pane *pane, struct err *fault)
+{
+	struct pane_logs *self = logs_of(pane);
+	bool more = logs_update(self);
+
+	if (self->view && log_view_take_fault(self->view, fault)) {
+		free(pane->filter);
+		pane->filter = NULL;
+		logs_update(self);
+	}
+	return more;
+}
+
+void pane_logs_set(struct pane *pane, struct log_view *view, const char *state)
 {
 	struct pane_logs *self = logs_of(pane);
 
-	free(self->name);
 	free(self->state);
-	self->name = format_one_line(name ? name : "");
 	self->state = format_one_line(state ? state : "");
-	if (ring == self->ring) {
-		pane_logs_changed(pane);
-		return;
+	if (view != self->view) {
+		self->view = view;
+		self->paused = self->has_selected = false;
+		strlist_fini(&self->labels);
 	}
-	self->ring = ring;
-	self->paused = false;
-	self->selected = 0;
 	logs_refilter(pane);
 }
 
@@ -226,8 +195,10 @@ void pane_logs_set(
 
 static void logs_pause(struct pane_logs *self, bool paused)
 {
-	if (paused && !self->paused)
-		self->seen = logs_newest(self);
+	size_t n = log_store_count(log_view_store(self->view));
+
+	if (paused && !self->paused && n)
+		self->seen = log_store_at(log_view_store(self->view), n - 1);
 	self->paused = paused;
 }
 
@@ -235,179 +206,293 @@ static void logs_select(struct pane *pane, size_t i)
 {
 	struct pane_logs *self = logs_of(pane);
 
-	self->selected = logs_number(self, i);
-	if (!self->selected)
-		self->selected = log_ring_first(self->ring);
+	self->selected = log_view_ref(self->view, i);
+	self->has_selected = true;
 	logs_pause(self, i + 1 < logs_count(pane));
+}
+
+bool pane_logs_go(struct pane *pane, int64_t wall_ns)
+{
+	struct pane_logs *self = logs_of(pane);
+	size_t row;
+
+	if (!self->view)
+		return false;
+	row = log_view_row_at(self->view, wall_ns);
+	if (row >= logs_count(pane))
+		return false;
+	pane_go(pane, row);
+	return true;
 }
 
 void pane_logs_moment(struct pane *pane, int64_t wall)
 {
 	struct pane_logs *self = logs_of(pane);
-	size_t n = self->ring ? log_ring_count(self->ring) : 0, low = 0, high = n, middle;
+	size_t row;
 
-	if (!n)
+	if (!logs_count(pane))
 		return;
-	if (!wall) {
-		logs_pause(self, false);
-		logs_settle(self);
-		return;
+	if (wall) {
+		row = log_view_row_at(self->view, wall + 1);
+		self->selected = log_view_ref(self->view, row ? row - 1 : 0);
+		self->has_selected = true;
 	}
-	/* Lines come nearly in the order of their time. */
-	while (low < high) {
-		middle = low + (high - low) / 2;
-		if (log_ring_at(self->ring, middle)->time_ns <= wall)
-			low = middle + 1;
-		else
-			high = middle;
-	}
-	logs_pause(self, true);
-	self->selected = log_ring_first(self->ring) + (low ? low - 1 : 0);
+	logs_pause(self, wall != 0);
 	logs_settle(self);
 }
 
 /* --- drawing --------------------------------------------------------------------------------- */
 
+static const char *const level_words[] = {
+	[LOG_LEVEL_UNKNOWN] = "",
+	[LOG_LEVEL_DEBUG] = "",
+	[LOG_LEVEL_INFO] = "without debug",
+	[LOG_LEVEL_WARNING] = "warnings and errors",
+	[LOG_LEVEL_ERROR] = "errors only",
+};
+
+static size_t logs_n_new(const struct pane_logs *self)
+{
+	size_t n = log_view_count(self->view), row = log_view_row(self->view, self->seen);
+
+	while (row < n && log_ref_compare(log_view_ref(self->view, row), self->seen) <= 0)
+		row++;
+	return n - row;
+}
+
+static void logs_title_narrowed(const struct pane_logs *self, struct buf *out)
+{
+	size_t all = log_store_count(log_view_store(self->view));
+	double done = log_view_progress(self->view);
+
+	if (!log_view_is_narrowed(self->view))
+		return;
+	if (*level_words[log_view_level(self->view)])
+		buf_printf(out, " · %s", level_words[log_view_level(self->view)]);
+	if (log_view_context(self->view))
+		buf_printf(out, " ±%u", log_view_context(self->view));
+	if (done < 0.995)
+		buf_printf(out, " · looked at %d %%", (int)(done * 100));
+	else
+		buf_printf(out, " · %zu of %zu lines", log_view_count(self->view), all);
+}
+
 static void logs_title(struct pane *pane, struct buf *out)
 {
 	const struct pane_logs *self = logs_of(pane);
-	uint64_t newest = logs_newest(self);
+	const struct log_store *store;
+	uint64_t shown;
+	size_t i, errors = 0, fresh;
 	char number[40];
 
-	if (str_empty(self->name))
+	if (!self->view)
 		return;
-	buf_printf(out, "%s %s", self->name,
-		self->paused && strcmp(self->state, "following") == 0 ? "paused" : self->state);
-	if (self->paused && newest > self->seen)
-		buf_printf(out, " · +%s new",
-			format_count(newest - self->seen, number, sizeof(number)));
-	if (index_count(&self->errors)) {
+	store = log_view_store(self->view);
+	shown = log_view_shown(self->view);
+	for (i = 0; i < log_store_sources(store); i++) {
+		if (shown && !(shown >> i & 1))
+			continue;
+		errors += log_store_errors(store, i);
+		if (logs_n_shown(self) == 1)
+			buf_printf(out, "%s ", log_store_name(store, i));
+	}
+	if (logs_n_shown(self) > 1)
+		buf_printf(out, "%zu logs ", logs_n_shown(self));
+	buf_add_str(out, self->paused && strcmp(self->state, "following") == 0 ? "paused"
+									       : self->state);
+	fresh = self->paused ? logs_n_new(self) : 0;
+	if (fresh)
+		buf_printf(out, " · +%s new", format_count(fresh, number, sizeof(number)));
+	if (errors) {
 		buf_add_str(out, " · ");
-		format_plural(out, index_count(&self->errors), "error", "errors");
+		format_plural(out, errors, "error", "errors");
 	}
-	if (pane->filter)
-		buf_printf(out, " · %zu of %zu lines", index_count(&self->matches),
-			log_ring_count(self->ring));
+	logs_title_narrowed(self, out);
 }
 
-static unsigned logs_style(const struct log_line *line)
+static const char *logs_label(const struct pane_logs *self, const struct log_line *line)
 {
-	if (logs_is_error(line))
-		return THEME_LOG_ERROR;
-	if (line->level == LOG_LEVEL_WARNING)
-		return THEME_LOG_WARNING;
-	if (line->level == LOG_LEVEL_DEBUG)
-		return THEME_LOG_DEBUG;
-	return THEME_TEXT;
+	return line->source < self->labels.n ? self->labels.items[line->source] : "";
 }
 
-static uint8_t logs_attrs(const struct log_attr *attr)
+/* On narrow screens the text comes first. */
+static struct logs_look logs_look_for(const struct pane_logs *self, int cols)
 {
-	uint8_t attrs = 0;
+	struct logs_look look = self->look;
 
-	attrs |= attr->flags & LOG_ATTR_BOLD ? THEME_BOLD : 0;
-	attrs |= attr->flags & LOG_ATTR_DIM ? THEME_ATTR_DIM : 0;
-	attrs |= attr->flags & LOG_ATTR_UNDERLINE ? THEME_UNDERLINE : 0;
-	attrs |= attr->flags & LOG_ATTR_REVERSE ? THEME_REVERSE : 0;
-	return attrs;
+	look.times = !self->no_times;
+	look.shift = look.fold ? 0 : self->pane.shift;
+	if (cols < 70 && look.label_cols > 6)
+		look.label_cols = 6;
+	return look;
 }
 
-/* Puts the line's text span by span into rect, `shift` columns of it beyond the left edge. */
-static void logs_draw_spans(const struct log_line *line, struct cells *cells,
-	struct cells_rect rect, int shift, unsigned style)
+static int logs_height(const struct pane *pane, size_t i, int cols)
 {
-	const struct log_span *span = line->spans, *last = line->spans + line->n_spans;
-	int col = -shift, from;
-	uint32_t at = 0, end;
-	struct cells_rect painted = rect;
+	const struct pane_logs *self = logs_of(pane);
+	struct logs_look look = logs_look_for(self, cols);
+	const struct log_line *line = look.fold ? log_view_line(self->view, i) : NULL;
 
-	while (at < line->len && col < rect.cols) {
-		while (span < last && span->end <= at)
-			span++;
-		end = span < last ? (span->start > at ? span->start : span->end) : line->len;
-		from = col < 0 ? 0 : col;
-		col = cells_put_n(cells, rect, 0, col, style, line->text + at, end - at);
-		painted.col = rect.col + from;
-		painted.cols = (col < rect.cols ? col : rect.cols) - from;
-		if (span < last && span->start <= at && painted.cols > 0)
-			cells_paint(cells, painted, (int16_t)(span->attr.fg - 1),
-				(int16_t)(span->attr.bg - 1), logs_attrs(&span->attr));
-		at = end;
-	}
-	if (at < line->len || col > rect.cols || line->cut)
-		cells_put(cells, rect, 0, rect.cols - 1, THEME_DIM, "…");
-	if (shift && line->len)
-		cells_put(cells, rect, 0, 0, THEME_DIM, "…");
+	return line ? logs_line_height(line, &look, cols) : 1;
 }
 
 static void logs_row(struct pane *pane, size_t i, struct cells *cells, struct cells_rect rect)
 {
 	const struct pane_logs *self = logs_of(pane);
-	const struct log_line *line = logs_line(self, i);
-	char text[40], number[40];
-	unsigned style;
-	int col = 1;
+	const struct log_line *line = log_view_line(self->view, i);
+	struct logs_look look = logs_look_for(self, rect.cols);
 
-	if (!line) {
-		cells_fill(cells, rect, THEME_LOG_MARKER);
-		cells_printf(cells, rect, 0, 1, THEME_LOG_MARKER,
-			"%s older lines are no longer kept",
-			format_count(log_ring_dropped(self->ring), number, sizeof(number)));
-		return;
+	if (line)
+		logs_line_draw(line, &look, logs_label(self, line),
+			log_view_is_marked(self->view, log_view_ref(self->view, i)),
+			log_view_is_context(self->view, i), cells, rect);
+}
+
+/* --- searching and filtering ----------------------------------------------------------------- */
+
+static int logs_set_search(struct pane *pane, const char *text, struct err *err)
+{
+	struct pane_logs *self = logs_of(pane);
+	struct log_regex *regex = NULL;
+
+	if (!str_empty(text) && log_regex_new(&regex, text, err) < 0)
+		return -1;
+	log_regex_free(self->look.search);
+	self->look.search = regex;
+	return 0;
+}
+
+static int logs_set_filter(struct pane *pane, const char *text, struct err *err)
+{
+	struct pane_logs *self = logs_of(pane);
+
+	return self->view ? log_view_filter(self->view, text, err) : 0;
+}
+
+static bool logs_find(struct pane *pane, int direction, bool from_here, char **message)
+{
+	struct pane_logs *self = logs_of(pane);
+	size_t n = logs_count(pane), from = pane->selected, row = from;
+	enum log_view_found found;
+	struct err err;
+
+	if (!n || !self->look.search)
+		return false;
+	if (!from_here)
+		from = direction > 0 ? (from + 1) % n : (from + n - 1) % n;
+	found = log_view_search(self->view, self->look.search, from, direction, &row);
+	if (found == LOG_VIEW_NONE) {
+		*message = mem_printf("No line matches %s.", pane->search);
+		return false;
 	}
-	style = logs_style(line);
-	if (!self->no_times)
-		col = cells_printf(cells, rect, 0, col, THEME_DIM, "%s ",
-			clock_format_time(line->time_ns, text, sizeof(text)));
-	rect.col += col;
-	rect.cols -= col;
-	if (rect.cols > 0)
-		logs_draw_spans(line, cells, rect, pane->shift, style);
+	if (found == LOG_VIEW_COSTLY) {
+		log_regex_too_costly(self->look.search, &err);
+		*message = mem_strdup(err.text);
+		pane_set_search(pane, NULL, NULL);
+		return false;
+	}
+	if (found == LOG_VIEW_UNFINISHED)
+		*message = mem_strdup("Nothing found up to here; n looks further.");
+	else if (direction > 0 ? row < pane->selected : row > pane->selected)
+		*message = mem_strdup("The search went on from the other end.");
+	pane_go(pane, row);
+	return found == LOG_VIEW_FOUND;
 }
 
 /* --- commands -------------------------------------------------------------------------------- */
 
-/* Goes to the nearest error in a direction. false: there is none. */
-static bool logs_go_to_error(struct pane_logs *self, int direction)
+static void logs_next_level(struct pane_logs *self)
 {
-	size_t at = index_find(&self->errors, self->selected + (direction > 0)), row;
-	uint64_t number;
+	static const enum log_level next[] = {
+		[LOG_LEVEL_UNKNOWN] = LOG_LEVEL_INFO,
+		[LOG_LEVEL_DEBUG] = LOG_LEVEL_INFO,
+		[LOG_LEVEL_INFO] = LOG_LEVEL_WARNING,
+		[LOG_LEVEL_WARNING] = LOG_LEVEL_ERROR,
+		[LOG_LEVEL_ERROR] = LOG_LEVEL_UNKNOWN,
+	};
 
-	if (direction < 0 && at == 0)
-		return false;
-	at -= direction < 0;
-	if (at >= index_count(&self->errors))
-		return false;
-	number = self->errors.items[self->errors.first + at];
-	row = logs_row_of(self, number);
-	if (row >= logs_count(&self->pane) || logs_number(self, row) != number)
-		return false;
+	log_view_set_level(self->view, next[log_view_level(self->view)]);
+}
+
+static char *logs_next_context(struct pane_logs *self)
+{
+	unsigned context = log_view_context(self->view);
+
+	if (!log_view_is_narrowed(self->view))
+		return mem_strdup("Every line is shown already; & or L first.");
+	log_view_set_context(self->view, context == 0 ? CONTEXT_FEW
+			: context == CONTEXT_FEW      ? CONTEXT_MANY
+						      : 0);
+	return NULL;
+}
+
+static char *logs_go_to_error(struct pane_logs *self, int direction)
+{
+	size_t row;
+
+	if (!log_view_next_error(self->view, self->pane.selected, direction, &row))
+		return mem_printf("There is no error %s this line.",
+			direction > 0 ? "after" : "before");
 	pane_go(&self->pane, row);
-	return true;
+	return NULL;
+}
+
+static char *logs_go_to_mark(struct pane_logs *self)
+{
+	size_t row;
+
+	if (!log_view_next_mark(self->view, self->pane.selected, &row))
+		return mem_strdup("No line shown here is marked; m marks one.");
+	pane_go(&self->pane, row);
+	return NULL;
 }
 
 static bool logs_command(struct pane *pane, enum key_command command, char **message)
 {
 	struct pane_logs *self = logs_of(pane);
 
+	if (!self->view)
+		return false;
 	switch (command) {
 	case CMD_FOLLOW:
 		logs_pause(self, !self->paused);
-		if (self->ring)
-			logs_settle(self);
-		return true;
+		break;
 	case CMD_TIMESTAMPS:
 		self->no_times = !self->no_times;
+		break;
+	case CMD_FOLD:
+		self->look.fold = !self->look.fold;
+		break;
+	case CMD_RAW:
+		self->look.raw = !self->look.raw;
+		break;
+	case CMD_LEVEL:
+		logs_next_level(self);
+		break;
+	case CMD_CONTEXT:
+		*message = logs_next_context(self);
+		break;
+	case CMD_MARK:
+		if (logs_count(pane))
+			log_view_toggle_mark(self->view, log_view_ref(self->view, pane->selected));
+		return true;
+	case CMD_NEXT_MARK:
+		*message = logs_go_to_mark(self);
 		return true;
 	case CMD_NEXT_ERROR:
 	case CMD_PREVIOUS_ERROR:
-		if (!self->ring || !logs_go_to_error(self, command == CMD_NEXT_ERROR ? 1 : -1))
-			*message = mem_printf("There is no error %s this line.",
-				command == CMD_NEXT_ERROR ? "after" : "before");
+		*message = logs_go_to_error(self, command == CMD_NEXT_ERROR ? 1 : -1);
 		return true;
 	default:
 		return false;
 	}
+	logs_refilter(pane);
+	return true;
+}
+
+static void logs_add_field(void *arg, const char *name, const char *value)
+{
+	lines_add_fact(arg, THEME_TEXT, 14, name, value);
 }
 
 static bool logs_details(struct pane *pane, bool again, struct buf *title, struct lines *out)
@@ -417,18 +502,22 @@ static bool logs_details(struct pane *pane, bool again, struct buf *title, struc
 	char time[40];
 
 	/* The page of a line stays as it is when the line is dropped. */
-	if (again || !logs_count(pane) || !(line = logs_line(self, pane->selected)))
+	if (again || !logs_count(pane) || !(line = log_view_line(self->view, pane->selected)))
 		return again;
-	buf_printf(
-		title, "%s %s", self->name, clock_format_time(line->time_ns, time, sizeof(time)));
-	lines_add_fact(out, THEME_TEXT, 9, "time",
+	buf_printf(title, "%s %s", log_store_name(log_view_store(self->view), line->source),
+		clock_format_time(line->time_ns, time, sizeof(time)));
+	lines_add_fact(out, THEME_TEXT, 9, line->own_time ? "time" : "came",
 		clock_format_rfc3339(line->time_ns, time, sizeof(time)));
 	lines_add_fact(
 		out, THEME_TEXT, 9, "stream", line->stream == LOG_STDERR ? "stderr" : "stdout");
 	if (line->level != LOG_LEVEL_UNKNOWN)
-		lines_add_fact(out, THEME_TEXT, 9, "level", log_level_name(line->level));
+		lines_add_fact(out, THEME_TEXT, 9, "level",
+			log_level_name((enum log_level)line->level));
 	lines_add_blank(out);
-	lines_add(out, logs_style(line), 0, line->text);
+	if (line->len && line->text[0] == '{' &&
+		log_json_fields(line->text, line->len, logs_add_field, out))
+		lines_add_blank(out);
+	lines_add(out, logs_line_style(line), 0, line->text);
 	if (line->cut)
 		lines_printf(out, THEME_LOG_MARKER, "%zu more bytes were not kept", line->cut);
 	return true;
@@ -437,31 +526,35 @@ static bool logs_details(struct pane *pane, bool again, struct buf *title, struc
 static void logs_text(const struct pane *pane, size_t i, struct buf *out)
 {
 	const struct pane_logs *self = logs_of(pane);
-	const struct log_line *line = logs_line(self, i);
+	const struct log_line *line = log_view_line(self->view, i);
 	char time[40];
 
 	if (!line)
-		buf_printf(out, "%llu older lines are no longer kept",
-			(unsigned long long)log_ring_dropped(self->ring));
-	else
-		buf_printf(out, "%s %s", clock_format_rfc3339(line->time_ns, time, sizeof(time)),
-			line->text);
+		return;
+	buf_printf(out, "%s ", clock_format_rfc3339(line->time_ns, time, sizeof(time)));
+	if (logs_n_shown(self) > 1 || line->kind != LOG_LINE_TEXT)
+		buf_printf(out, "%s%s ", log_store_name(log_view_store(self->view), line->source),
+			line->kind == LOG_LINE_TEXT ? "" : ": --");
+	buf_add(out, line->text, line->len);
 }
 
 static void logs_copy(const struct pane *pane, size_t i, struct buf *out)
 {
-	const struct log_line *line = logs_line(logs_of(pane), i);
+	const struct log_line *line = log_view_line(logs_of(pane)->view, i);
 
 	if (line)
-		buf_add_str(out, line->text);
+		buf_add(out, line->text, line->len);
 }
 
 static const char *logs_empty(const struct pane *pane)
 {
 	const struct pane_logs *self = logs_of(pane);
 
-	if (!self->ring)
-		return "No log is configured for this target (\"logs\" in the configuration).";
+	if (!self->view || !log_store_sources(log_view_store(self->view)))
+		return "No log is configured for this target (\"logs\" in the configuration); "
+		       ":logs NAME follows one.";
+	if (log_view_is_narrowed(self->view) && log_store_count(log_view_store(self->view)))
+		return "No line passes. L and & change what does.";
 	return "No line has come yet.";
 }
 
@@ -469,9 +562,8 @@ static void logs_free(struct pane *pane)
 {
 	struct pane_logs *self = logs_of(pane);
 
-	index_clear(&self->matches);
-	index_clear(&self->errors);
-	free(self->name);
+	strlist_fini(&self->labels);
+	log_regex_free(self->look.search);
 	free(self->state);
 	free(self);
 }
@@ -482,10 +574,14 @@ static const struct pane_ops logs_ops = {
 	.title = logs_title,
 	.count = logs_count,
 	.row = logs_row,
+	.height = logs_height,
 	.text = logs_text,
 	.copy = logs_copy,
 	.select = logs_select,
 	.refilter = logs_refilter,
+	.set_search = logs_set_search,
+	.set_filter = logs_set_filter,
+	.find = logs_find,
 	.command = logs_command,
 	.details = logs_details,
 	.empty = logs_empty,
@@ -497,5 +593,7 @@ struct pane *pane_logs_new(void)
 	struct pane_logs *self = mem_calloc(1, sizeof(*self));
 
 	pane_init(&self->pane, &logs_ops);
+	strlist_init(&self->labels);
+	self->state = mem_strdup("");
 	return &self->pane;
 }

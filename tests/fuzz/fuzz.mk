@@ -9,8 +9,10 @@ FUZZ_FLAGS   := -g -O1 -std=c11 -D_GNU_SOURCE -Iinclude -fno-omit-frame-pointer 
                 -fsanitize=fuzzer,address,undefined -fno-sanitize-recover=undefined
 
 # What each target is made of, besides base.
-FUZZ_TARGETS        := revision
+FUZZ_TARGETS        := revision log runbook
 FUZZ_LAYER_revision := migrations
+FUZZ_LAYER_log      := logs
+FUZZ_LAYER_runbook  := runbook
 
 $(BUILD)/fuzz/%: tests/fuzz/fuzz_%.c $(wildcard src/*/*.c include/pgoncall/*/*.h)
 	@command -v $(FUZZ_CC) >/dev/null || { echo "fuzz: $(FUZZ_CC) is not installed (apt install clang)" >&2; exit 1; }
@@ -26,7 +28,7 @@ fuzz: $(FUZZ_TARGETS:%=$(BUILD)/fuzz/%) ## fuzz the parsers (FUZZ_SECONDS each; 
 		echo "fuzz: $$target, $(FUZZ_SECONDS) s"; \
 		nice -n 19 $(BUILD)/fuzz/$$target -max_len=8192 -timeout=10 -rss_limit_mb=2048 \
 			-max_total_time=$(FUZZ_SECONDS) -artifact_prefix=$(BUILD)/fuzz/$$target- \
-			-print_final_stats=1 $(FUZZ_KEEP)/$$target tests/fuzz/corpus/$$target \
+			-print_final_stats=1 $(FUZZ_KEEP)/$$target $$(ls -d tests/fuzz/corpus/$$target 2>/dev/null) \
 			2>$(BUILD)/fuzz/$$target.log || { tail -n 40 $(BUILD)/fuzz/$$target.log; exit 1; }; \
 		grep -E '^stat::(number_of_executed_units|new_units_added)' $(BUILD)/fuzz/$$target.log; \
 	done

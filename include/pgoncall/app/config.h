@@ -40,6 +40,7 @@ enum config_key {
 	CONFIG_VERSION_TABLE,
 	CONFIG_REPOSITORY,
 	CONFIG_LOGS,
+	CONFIG_LOG_MEMORY,
 	CONFIG_COMPOSE,
 	CONFIG_COMPOSE_SERVICE,
 	CONFIG_CRITICAL_TABLES,
@@ -94,6 +95,8 @@ const struct config_section *config_find(
 const char *config_get(const struct config_section *section, enum config_key key);
 bool config_is_set(const struct config_section *section, enum config_key key);
 long config_get_long(const struct config_section *section, enum config_key key);
+/* Bytes. */
+size_t config_get_size(const struct config_section *section, enum config_key key);
 /* A duration in ns. */
 int64_t config_get_duration(const struct config_section *section, enum config_key key);
 /* The container, or directory, with the migrations: `app`, else `app.blue`, else `app.green`. */

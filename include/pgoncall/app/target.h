@@ -17,7 +17,7 @@
 #include <pgoncall/db/conn.h>
 #include <pgoncall/db/snapshot.h>
 #include <pgoncall/logs/match.h>
-#include <pgoncall/logs/ring.h>
+#include <pgoncall/logs/store.h>
 #include <pgoncall/loop/loop.h>
 #include <pgoncall/migrations/graph.h>
 #include <pgoncall/migrations/legacy.h>
@@ -62,12 +62,23 @@ enum target_state {
 	TARGET_LOST,       /* there was a picture; connecting again */
 };
 
-/* One followed log. */
+/* One followed log; its index is that of its source in the store. */
 struct target_log {
-	const char *name;        /* as configured */
-	struct log_ring *ring;
-	char state[128];         /* "following", "ended: …, again in 3 s" */
-	uint64_t errors;         /* lines of level error that came */
+	char *name;       /* as configured, or TARGET_DEPLOY_LOG */
+	char state[160];  /* "following", "ended (exit 0), again in 3 s" */
+	bool following;
+	uint64_t lines;   /* that came */
+};
+
+/* The name of the log of the local command `deploy_log`. */
+#define TARGET_DEPLOY_LOG "deploy"
+
+/* How logs are read, where it is not the console's way. */
+struct target_log_options {
+	bool once;             /* to their end; nothing is followed or begun again */
+	bool all;              /* from the beginning, else the last lines */
+	int64_t since_ago_ns;  /* 0: no matter how old */
+	const struct strlist *names; /* in place of the configured ones; borrowed for the opening */
 };
 
 /* A question that must be answered before connecting goes on: a host key, a passphrase, a password,
@@ -91,9 +102,15 @@ struct target_events {
 	void (*on_snapshot)(void *arg, const struct db_snapshot *snapshot);
 	/* The graph was read or marked anew, or could not be read: target_migrations_error. */
 	void (*on_migrations)(void *arg);
-	void (*on_log)(void *arg, size_t source);
+	/* The order of the log store, or the state of a log, changed. */
+	void (*on_logs)(void *arg);
 	/* A line that means something (see logs/match.h); text is sanitised. */
-	void (*on_log_match)(void *arg, size_t source, const struct log_match *match);
+	void (*on_log_match)(void *arg, size_t source, const struct log_line *line,
+		const struct log_match *match);
+	/* Takes each line in place of the store. */
+	void (*on_log_line)(void *arg, size_t source, struct log_line *line_take);
+	/* A log that is read once came to its end; err->code is ERR_OK where that is all. */
+	void (*on_log_end)(void *arg, size_t source, const struct err *err);
 	/* To be answered with target_answer, when the operator did; a NULL question takes the open one
 	 * back. No callback: what would be asked is refused. */
 	void (*on_ask)(void *arg, const struct target_question *question);
@@ -105,6 +122,7 @@ struct target_options {
 	unsigned wants;                       /* bits of enum target_want */
 	int64_t refresh_ns;                   /* between snapshots; 0: one, then on request */
 	bool retry;                           /* connect again after a failure */
+	struct target_log_options logs;
 };
 
 struct target *target_open(
@@ -156,7 +174,12 @@ const char *target_version_note(const struct target *target);
 const char *target_migrations_error(const struct target *target);
 /* Whether reading them came to an end, either way. */
 bool target_migrations_settled(const struct target *target);
-struct target_log *target_logs(struct target *target, size_t *n);
+const struct target_log *target_logs(const struct target *target, size_t *n);
+struct log_store *target_log_store(const struct target *target);
+/* The log of that name, followed from now on where it was not; its index, or -1. */
+int target_logs_follow(struct target *target, const char *name, struct err *err);
+/* A source is read no further, or again: its lines wait at their origin. */
+void target_logs_hold(struct target *target, size_t source, bool hold);
 
 /* For commands and acts; NULL while there is none. */
 struct transport *target_transport(const struct target *target);

@@ -37,4 +37,7 @@ char *str_trim(char *s);
 /* Reads a whole decimal number in [min, max]; 0 or -1. */
 int str_to_long(const char *s, long min, long max, long *out);
 
+/* Reads an amount of bytes: "4096", "512K", "16M", "16MiB", "1G" (powers of 1024); 0 or -1. */
+int str_to_size(const char *s, size_t max, size_t *out);
+
 #endif

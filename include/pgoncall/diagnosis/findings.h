@@ -9,6 +9,7 @@
 #include <stddef.h>
 
 #include <pgoncall/db/snapshot.h>
+#include <pgoncall/diagnosis/log_trouble.h>
 #include <pgoncall/migrations/graph.h>
 #include <pgoncall/migrations/legacy.h>
 #include <pgoncall/migrations/sources.h>
@@ -41,6 +42,8 @@ struct finding_input {
 	 * migration's backend is then `migration-orphaned`. */
 	bool migrators_asked;
 	size_t n_migrators;
+	const struct log_trouble *trouble; /* what the logs said */
+	int64_t now_ns;                    /* wall; only for it */
 };
 
 /* Replaces what is in *out (start with a zeroed struct). */

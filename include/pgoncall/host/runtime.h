@@ -53,14 +53,22 @@ int host_runtime_files(const struct host_runtime *runtime, const char *container
 
 enum host_since { HOST_SINCE_ALL, HOST_SINCE_AGO, HOST_SINCE_AT };
 
+/* Where a log is, by its name: "file:/path" and "journal:unit" are the host's with any runtime. */
+enum host_log_kind { HOST_LOG_CONTAINER, HOST_LOG_FILE, HOST_LOG_JOURNAL };
+enum host_log_kind host_runtime_log_kind(const char *name);
+
 struct host_logs {
-	const char *container; /* none: "file:/path" or "journal:unit" */
+	const char *container; /* or "file:/path" or "journal:unit" */
 	bool follow;
-	bool timestamps;       /* RFC 3339 before each line; a file has none */
+	bool timestamps;       /* RFC 3339 before each line; a file has none; the journal's entries
+				* come as JSON (journalctl --output=json) */
+	bool identify;         /* a container's log begins with a line of its own: see below */
 	enum host_since since; /* a file ignores it */
 	int64_t since_ns;      /* AGO: a span by the host's clock; AT: a wall moment */
 	long tail;             /* last lines to begin with; negative: all */
 };
+/* With `identify` the first line of stdout is "@ID STARTED_AT", so that a container that was replaced
+ * or started again under its name is told from the one before; missing when there is none. */
 int host_runtime_logs(const struct host_runtime *runtime, const struct host_logs *logs,
 	struct buf *out, struct err *err);
 

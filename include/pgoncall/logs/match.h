@@ -55,6 +55,8 @@ struct log_match {
 
 /* Returns whether it means anything; *match is always set and borrows from text. */
 bool log_match_line(const char *text, size_t len, struct log_match *match);
+/* The i-th pattern of the table ("*" captures), NULL past its end: for tests and lists. */
+const char *log_match_pattern(size_t i);
 /* The capture as a string for the caller to free; "" where there is none. */
 char *log_capture_dup(const struct log_match *match, size_t i);
 

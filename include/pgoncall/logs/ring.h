@@ -23,6 +23,10 @@ void log_ring_free(struct log_ring *ring);
 /* Takes what *line holds (the struct is the caller's, and empty afterwards). Returns its number.
  * Pointers from log_ring_at are valid until the next add or clear. */
 uint64_t log_ring_add_take(struct log_ring *ring, struct log_line *line);
+/* Drops the oldest line, counted where it was one of the log. The ring must not be empty. */
+void log_ring_drop(struct log_ring *ring);
+/* Puts a line before all others; it takes the number of the line dropped last. */
+void log_ring_front_take(struct log_ring *ring, struct log_line *line);
 /* Drops all lines without counting them as dropped; numbers go on. */
 void log_ring_clear(struct log_ring *ring);
 

@@ -10,15 +10,8 @@
 #include <stddef.h>
 #include <stdint.h>
 
+#include <pgoncall/logs/match.h>
 #include <pgoncall/logs/split.h>
-
-enum log_level {
-	LOG_LEVEL_UNKNOWN,
-	LOG_LEVEL_DEBUG,
-	LOG_LEVEL_INFO,
-	LOG_LEVEL_WARNING,
-	LOG_LEVEL_ERROR
-};
 
 enum log_attr_flag {
 	LOG_ATTR_BOLD = 1,
@@ -41,6 +34,13 @@ struct log_span {
 	struct log_attr attr;
 };
 
+/* Lines that are not of the log but about it. */
+enum log_line_kind {
+	LOG_LINE_TEXT,
+	LOG_LINE_DROPPED, /* stands where older lines were dropped */
+	LOG_LINE_NOTE     /* the stream was cut, begun again, its container replaced */
+};
+
 #define LOG_TEXT_MAX  (4 * LOG_LINE_MAX) /* bytes of sanitised text kept */
 #define LOG_SPANS_MAX 512                /* spans kept; later colours of the line are dropped */
 
@@ -52,14 +52,20 @@ struct log_line {
 	size_t cut;      /* raw bytes that are not in text because the line was too long */
 	int64_t time_ns; /* wall clock: the log's own timestamp, else when it came */
 	bool own_time;   /* time_ns is the log's own */
-	enum log_level level;
-	enum log_stream stream;
+	uint8_t level;   /* enum log_level; an error text that is known (see match.h) is an error */
+	uint8_t stream;  /* enum log_stream */
+	uint8_t match;   /* enum log_match_kind: what the line means */
+	uint8_t kind;    /* enum log_line_kind */
+	bool continues;  /* part of the message of the line before: its level is that line's */
 	uint16_t source; /* the caller's number for the container or file */
 };
 
 /* arrived_ns: wall clock, for lines without a timestamp. */
 void log_line_init(
 	struct log_line *line, const struct log_raw *raw, uint16_t source, int64_t arrived_ns);
+/* A line about the log: printf form, made safe. */
+void log_line_note(struct log_line *line, enum log_line_kind kind, int64_t time_ns, const char *fmt,
+	...) __attribute__((format(printf, 4, 5)));
 void log_line_fini(struct log_line *line);
 /* Bytes of memory it takes. */
 size_t log_line_size(const struct log_line *line);

@@ -18,6 +18,14 @@
 
 enum log_stream { LOG_STDOUT, LOG_STDERR };
 
+enum log_level {
+	LOG_LEVEL_UNKNOWN,
+	LOG_LEVEL_DEBUG,
+	LOG_LEVEL_INFO,
+	LOG_LEVEL_WARNING,
+	LOG_LEVEL_ERROR
+};
+
 /* A line as it came; `text` is valid during the callback only. */
 struct log_raw {
 	const char *text;
@@ -26,6 +34,7 @@ struct log_raw {
 	bool has_time;
 	int64_t time_ns; /* wall clock, from the timestamp in front of the line */
 	enum log_stream stream;
+	enum log_level level; /* where the log keeps it beside the text; else unknown */
 };
 
 typedef void log_raw_fn(const struct log_raw *raw, void *arg);

@@ -24,7 +24,7 @@
 #include <pgoncall/ui/keys.h>
 
 struct console;
-struct log_ring;
+struct log_view;
 struct migration_graph;
 struct revisions_preview;
 struct revisions_view;
@@ -93,11 +93,13 @@ void console_set_revisions(struct console *console, const struct revisions_view 
 /* SQL for the page about a revision, as it comes; view->id NULL: none. */
 void console_set_preview(struct console *console, const struct revisions_preview *preview);
 void console_set_findings(struct console *console, const struct findings *findings);
-/* The log pane shows one ring. state: "following", "stopped", "not found", … */
-void console_set_logs(
-	struct console *console, struct log_ring *ring, const char *name, const char *state);
-/* The ring has new lines, or dropped some. */
-void console_logs_changed(struct console *console);
+/* The log pane shows this view, and asks it for what the operator wants to see; NULL: there is none.
+ * state: "following", "stopped", "not found", … */
+void console_set_logs(struct console *console, struct log_view *view, const char *state);
+/* A bounded step of bringing the log pane up to date; before each drawing. true: there is more to do. */
+bool console_logs_work(struct console *console);
+/* Goes to the first line of that wall time or later. false: there is none. */
+bool console_logs_go(struct console *console, int64_t wall_ns);
 /* Selects the last line that is not younger than that moment (wall, ns) and stops following; 0 follows
  * again. */
 void console_logs_moment(struct console *console, int64_t wall);

@@ -13,6 +13,7 @@
 #include <stddef.h>
 
 #include <pgoncall/base/buf.h>
+#include <pgoncall/base/err.h>
 #include <pgoncall/ui/cells.h>
 #include <pgoncall/ui/keys.h>
 #include <pgoncall/ui/lines.h>
@@ -38,6 +39,14 @@ struct pane_ops {
 	void (*select)(struct pane *pane, size_t i);
 	/* The filter changed: make the rows anew. */
 	void (*refilter)(struct pane *pane);
+	/* Rows of the screen that row i takes where `cols` are to be had. NULL: one each. */
+	int (*height)(const struct pane *pane, size_t i, int cols);
+	/* In place of the plain search and filter. NULL: a text, without regard to case. set_search
+	 * and set_filter: NULL or "" is none; -1 leaves the one there is. find moves as pane_find does;
+	 * *message, to be freed, says what there is to say. Its rows mark what is found. */
+	int (*set_search)(struct pane *pane, const char *text, struct err *err);
+	int (*set_filter)(struct pane *pane, const char *text, struct err *err);
+	bool (*find)(struct pane *pane, int direction, bool from_here, char **message);
 	/* A command of its context. false: not known. *message, to be freed: said to the operator. */
 	bool (*command)(struct pane *pane, enum key_command command, char **message);
 	/* A page about the selected row, or (again) about the row of the last time, anew. false: there
@@ -52,6 +61,7 @@ struct pane {
 	const struct pane_ops *ops;
 	size_t selected, top; /* rows; selected < count unless there are none */
 	int shown;            /* rows on screen when last drawn; 0: not drawn yet */
+	int cols;             /* and columns */
 	int shift;            /* columns long rows are moved to the left by */
 	char *filter;         /* NULL: none */
 	char *search;         /* NULL: none */
@@ -66,9 +76,9 @@ void pane_reselect(struct pane *pane, size_t selected, bool keep_place);
 /* CMD_UP … CMD_PAGE_DOWN. false: not a movement. */
 bool pane_move(struct pane *pane, enum key_command command);
 void pane_go(struct pane *pane, size_t i);
-/* NULL or "": none. */
-void pane_set_filter(struct pane *pane, const char *text);
-void pane_set_search(struct pane *pane, const char *text);
+/* NULL or "": none. -1: the text is no pattern; what there was stays. */
+int pane_set_filter(struct pane *pane, const char *text, struct err *err);
+int pane_set_search(struct pane *pane, const char *text, struct err *err);
 /* Whether the row's text holds the filter. */
 bool pane_passes(const struct pane *pane, const char *text);
 /* Goes to the next (1) or previous (-1) row that holds the search text, around the ends; from 0:

@@ -15,7 +15,7 @@
 #include <pgoncall/db/locktree.h>
 #include <pgoncall/db/snapshot.h>
 #include <pgoncall/diagnosis/findings.h>
-#include <pgoncall/logs/ring.h>
+#include <pgoncall/logs/view.h>
 #include <pgoncall/migrations/graph.h>
 #include <pgoncall/ui/console.h>
 
@@ -26,7 +26,8 @@ struct picture {
 	struct console *console;
 	struct db_snapshot *snapshot;
 	struct migration_graph *graph;
-	struct log_ring *ring;
+	struct log_store *store;
+	struct log_view *view;
 	struct findings findings;
 	struct console_now now;
 };
@@ -218,34 +219,35 @@ static struct migration_graph *picture_graph_new(const char *version)
 
 /* --- logs ------------------------------------------------------------------------------------ */
 
-static void picture_log(struct log_ring *ring, int seconds, const char *text)
+static void picture_log(struct log_store *store, int seconds, const char *text)
 {
 	struct log_raw raw = { .text = text,
 		.len = strlen(text),
 		.has_time = true,
 		.time_ns = PICTURE_WALL + seconds * CLOCK_NS_PER_S,
-		.stream = LOG_STDERR };
+		.stream = LOG_STDOUT };
 	struct log_line line;
 
 	log_line_init(&line, &raw, 0, raw.time_ns);
-	log_ring_add_take(ring, &line);
+	log_store_add_take(store, 0, &line, 0);
+	log_store_settle(store, 0, true);
 }
 
-static void picture_logs(struct log_ring *ring)
+static void picture_logs(struct log_store *store)
 {
 	picture_log(
-		ring, -200, "INFO:     172.18.0.1:41234 - \"GET /api/health/db HTTP/1.1\" 200 OK");
-	picture_log(ring, -196, "INFO  [alembic.runtime.migration] Context impl PostgresqlImpl.");
-	picture_log(ring, -196, "INFO  [alembic.runtime.migration] Will assume transactional DDL.");
-	picture_log(ring, -193,
+		store, -200, "INFO:     172.18.0.1:41234 - \"GET /api/health/db HTTP/1.1\" 200 OK");
+	picture_log(store, -196, "INFO  [alembic.runtime.migration] Context impl PostgresqlImpl.");
+	picture_log(store, -196, "INFO  [alembic.runtime.migration] Will assume transactional DDL.");
+	picture_log(store, -193,
 		"INFO  [alembic.runtime.migration] Running upgrade 001_research_metrics "
 		"-> 622dbc22743e, add_session_events_and_session_tasks_tables");
-	picture_log(ring, -150, "WARNING  pool: connection checkout took 20.1 s");
-	picture_log(ring, -120,
+	picture_log(store, -150, "WARNING  pool: connection checkout took 20.1 s");
+	picture_log(store, -120,
 		"\033[31mERROR\033[0m  api: request timed out after 30 s: GET "
 		"/api/v1/sessions user=42");
-	picture_log(ring, -60, "ERROR  api: request timed out after 30 s: POST /api/v1/login");
-	picture_log(ring, -13,
+	picture_log(store, -60, "ERROR  api: request timed out after 30 s: POST /api/v1/login");
+	picture_log(store, -13,
 		"INFO:     172.18.0.1:41239 - \"GET /api/health/db HTTP/1.1\" 503 "
 		"Service Unavailable");
 }
@@ -296,8 +298,10 @@ __attribute__((unused)) static void picture_init(struct picture *picture)
 	picture->console = console_new(&options);
 	picture->snapshot = picture_stuck();
 	picture->graph = picture_graph_new("001_research_metrics");
-	picture->ring = log_ring_new(0);
-	picture_logs(picture->ring);
+	picture->store = log_store_new(0);
+	log_store_add_source(picture->store, "boardofone-api-1");
+	picture->view = log_view_new(picture->store);
+	picture_logs(picture->store);
 	picture_find(&picture->findings, "migration-blocked", FINDING_CRITICAL,
 		"Migration 001_research_metrics → 622dbc22743e has waited 3m12s for users: blocked "
 		"by "
@@ -310,7 +314,7 @@ __attribute__((unused)) static void picture_init(struct picture *picture)
 	console_set_snapshot(picture->console, picture->snapshot);
 	console_set_graph(picture->console, picture->graph, NULL);
 	console_set_findings(picture->console, &picture->findings);
-	console_set_logs(picture->console, picture->ring, "boardofone-api-1", "following");
+	console_set_logs(picture->console, picture->view, "following");
 	picture->now.monotonic = PICTURE_MONO;
 	picture->now.wall = PICTURE_WALL;
 }
@@ -320,7 +324,8 @@ __attribute__((unused)) static void picture_fini(struct picture *picture)
 	console_free(picture->console);
 	db_snapshot_free(picture->snapshot);
 	migration_graph_free(picture->graph);
-	log_ring_free(picture->ring);
+	log_view_free(picture->view);
+	log_store_free(picture->store);
 	findings_fini(&picture->findings);
 }
 

@@ -300,8 +300,8 @@ static void console_draws_search_filter_and_paused_logs(void **state)
 	expect_screen(&picture, 24, 80, false, "filtered-80x24");
 	press(&picture, "3kk");
 	for (i = 0; i < 1234; i++)
-		picture_log(picture.ring, i / 100, "INFO  another line");
-	console_logs_changed(picture.console);
+		picture_log(picture.store, i / 100, "INFO  another line");
+	console_logs_work(picture.console);
 	expect_screen(&picture, 24, 80, false, "paused-80x24");
 	picture_fini(&picture);
 }

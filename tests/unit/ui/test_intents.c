@@ -390,7 +390,8 @@ static void intents_of_keys_that_are_off_are_none(void **state)
 
 static void intents_move_through_logs(void **state)
 {
-	struct log_ring *small = log_ring_new(4000);
+	struct log_store *small = log_store_new(4000);
+	struct log_view *view = log_view_new(small);
 	struct picture picture;
 	int i;
 
@@ -405,24 +406,26 @@ static void intents_move_through_logs(void **state)
 	expect_seen(&picture, "paused", true);
 	press(&picture, "f");
 	expect_seen(&picture, "following", true);
-	console_set_logs(picture.console, small, "other", "following");
+	log_store_add_source(small, "other");
+	console_set_logs(picture.console, view, "following");
 	for (i = 0; i < 100; i++)
 		picture_log(small, i, "a line that takes some room in a ring that has little");
-	console_logs_changed(picture.console);
+	console_logs_work(picture.console);
 	press(&picture, "g");
 	expect_seen(&picture, "older lines are no longer kept", true);
 	for (i = 0; i < 100; i++) {
 		picture_log(small, i, "ERROR one more");
-		console_logs_changed(picture.console);
+		console_logs_work(picture.console);
 		free(drawn(&picture, 24, 80));
 	}
 	press(&picture, "&more\r");
 	expect_seen(&picture, "showing \"more\"", true);
 	press(&picture, "gGeEjk");
 	free(drawn(&picture, 24, 80));
-	console_set_logs(picture.console, NULL, NULL, NULL);
+	console_set_logs(picture.console, NULL, NULL);
 	free(drawn(&picture, 24, 80));
-	log_ring_free(small);
+	log_view_free(view);
+	log_store_free(small);
 	picture_fini(&picture);
 }
 

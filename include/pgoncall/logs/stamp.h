@@ -1,0 +1,22 @@
+/*
+ * The time that a program wrote at the beginning of its own line, in the ways that are common: it is
+ * found so that no line shows two times, and so that lines of files have one.
+ */
+#ifndef PGONCALL_LOGS_STAMP_H
+#define PGONCALL_LOGS_STAMP_H
+
+#include <stdbool.h>
+#include <stddef.h>
+#include <stdint.h>
+
+#include <pgoncall/logs/split.h>
+
+/* Bytes of the stamp with what parts it from the text, or 0. *has_time: it says its zone, and
+ * *wall_ns is the moment; a stamp without a zone, or a date, leaves it false. Both may be NULL. */
+size_t log_stamp_read(const char *text, size_t len, bool *has_time, int64_t *wall_ns);
+
+/* "JOB<tab>STEP<tab>2025-01-27T10:00:00.1234567Z TEXT", as `gh run view --log` prints: takes the
+ * time out and leaves "STEP: TEXT", made in `out`, in *raw. False: it is no such line. */
+bool log_stamp_github(struct log_raw *raw, struct buf *out);
+
+#endif

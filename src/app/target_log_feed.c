@@ -1,0 +1,354 @@
+/*
+ * From the bytes of a log stream to lines of the store: splitting, what each kind of source says in
+ * its own way, which lines came already before the stream was cut, and lines about the log itself.
+ * When streams run is target_logs.c's.
+ */
+#include "target_internal.h"
+
+#include <stdarg.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <pgoncall/base/clock.h>
+#include <pgoncall/base/mem.h>
+#include <pgoncall/logs/journal.h>
+#include <pgoncall/logs/stamp.h>
+
+/* How long after a file's stream began again its first lines are taken for old ones that may come
+ * once more, and how many of them are kept meanwhile. */
+#define CATCH_UP_MS  700
+#define CAUGHT_MAX   4000
+
+/* --- into the store -------------------------------------------------------------------------- */
+
+static void feed_store(struct target_source *source, struct log_line *line_take)
+{
+	struct target *target = source->target;
+
+	if (target->events.on_log_line)
+		target->events.on_log_line(target->events.arg, source->index, line_take);
+	else
+		log_store_add_take(target->store, source->index, line_take, clock_monotonic());
+}
+
+void log_feed_note(struct target_source *source, int64_t time_ns, const char *fmt, ...)
+{
+	struct log_line line;
+	char text[512];
+	va_list ap;
+
+	va_start(ap, fmt);
+	vsnprintf(text, sizeof(text), fmt, ap);
+	va_end(ap);
+	log_line_note(&line, LOG_LINE_NOTE, time_ns ? time_ns : clock_wall(), "%s", text);
+	feed_store(source, &line);
+}
+
+/* What is due once the stream is known to run again: where it was cut, and that nothing else came in
+ * between. It stands right behind the line that was the last. */
+static void feed_tell_gap(struct target_source *source)
+{
+	int64_t last = log_resume_last(&source->resume);
+	char from[16], to[16];
+
+	if (!source->gap)
+		return;
+	source->gap = false;
+	clock_format_time(source->lost_at, from, sizeof(from));
+	clock_format_time(clock_wall(), to, sizeof(to));
+	if (source->kind == SOURCE_FILE)
+		log_feed_note(source, 0, "the link was lost at %s; read on at %s", from, to);
+	else
+		log_feed_note(source, last ? last + 1 : 0,
+			"the link was lost at %s; read on at %s from where it was cut", from, to);
+	source->lost_at = 0;
+}
+
+static void feed_line(struct target_source *source, const struct log_raw *raw)
+{
+	struct target *target = source->target;
+	struct log_match match;
+	struct log_line line;
+
+	source->attempts = 0;
+	source->told_end = false;
+	target->logs[source->index].lines++;
+	log_line_init(&line, raw, (uint16_t)source->index, clock_wall());
+	if (line.match && log_match_line(line.text, line.len, &match)) {
+		target_migrations_note(target, &match);
+		if (target->events.on_log_match)
+			target->events.on_log_match(
+				target->events.arg, source->index, &line, &match);
+	}
+	feed_store(source, &line);
+}
+
+/* A line of a log that has no times beside it: perhaps it has one of its own. */
+static void feed_bare_line(struct target_source *source, const struct log_raw *raw)
+{
+	struct log_raw line = *raw;
+	struct buf text = BUF_INIT;
+
+	if (source->kind != SOURCE_DEPLOY || !log_stamp_github(&line, &text))
+		log_stamp_read(line.text, line.len, &line.has_time, &line.time_ns);
+	feed_line(source, &line);
+	buf_fini(&text);
+}
+
+/* --- containers ------------------------------------------------------------------------------ */
+
+/* "@ID STARTED_AT": another ID is another container; another start, the same one begun again. */
+static void feed_identity(struct target_source *source, const struct log_raw *raw)
+{
+	char *now = mem_strndup(raw->text + 1, raw->len - 1), *before = source->identity;
+	size_t id = strcspn(now, " ");
+	int64_t last = log_resume_last(&source->resume);
+
+	source->identity = now;
+	if (before && strcmp(before, now) != 0) {
+		if (strncmp(before, now, id) != 0)
+			log_feed_note(source, last ? last + 2 : 0,
+				"another container has the name now: %.12s", now);
+		else
+			log_feed_note(
+				source, last ? last + 2 : 0, "the container was started again");
+	}
+	free(before);
+}
+
+static void feed_container(struct target_source *source, const struct log_raw *raw)
+{
+	if (source->expect_identity && raw->stream == LOG_STDOUT) {
+		source->expect_identity = false;
+		feed_tell_gap(source);
+		if (raw->len && raw->text[0] == '@' && !raw->has_time) {
+			feed_identity(source, raw);
+			return;
+		}
+	}
+	/* The runtime's own words have no timestamp. Every second the same ones tell nothing. */
+	if (!raw->has_time) {
+		if (!source->told_end)
+			log_feed_note(source, 0, "%.*s", (int)(raw->len < 300 ? raw->len : 300),
+				raw->text);
+		source->told_end = true;
+		return;
+	}
+	if (log_resume_is_new(&source->resume, raw))
+		feed_line(source, raw);
+}
+
+/* --- the journal ----------------------------------------------------------------------------- */
+
+static void feed_entry_line(const struct log_raw *raw, void *arg)
+{
+	feed_line(arg, raw);
+}
+
+static void feed_new_entry_line(const struct log_raw *raw, void *arg)
+{
+	struct target_source *source = arg;
+
+	if (log_resume_is_new(&source->resume, raw))
+		feed_entry_line(raw, source);
+}
+
+static void feed_journal(struct target_source *source, const struct log_raw *raw)
+{
+	feed_tell_gap(source);
+	if (raw->stream == LOG_STDERR)
+		log_feed_note(
+			source, 0, "%.*s", (int)(raw->len < 300 ? raw->len : 300), raw->text);
+	else if (!log_journal_entry(raw, feed_new_entry_line, source))
+		feed_bare_line(source, raw);
+}
+
+/* --- files ----------------------------------------------------------------------------------- */
+
+static void feed_file_line(struct target_source *source, const struct log_raw *raw)
+{
+	log_tail_add(&source->tail, log_tail_hash(raw->text, raw->len));
+	feed_bare_line(source, raw);
+}
+
+static void feed_drop_caught(struct target_source *source)
+{
+	size_t i;
+
+	for (i = 0; i < source->n_caught; i++)
+		free(source->caught[i].text);
+	free(source->caught);
+	source->caught = NULL;
+	source->n_caught = source->cap_caught = 0;
+	loop_timer_stop(source->catch_up);
+	source->catch_up = NULL;
+}
+
+/* Enough came to see where the lines go on that were taken before. */
+static void feed_caught_up(struct target_source *source)
+{
+	uint64_t *hashes = mem_calloc(source->n_caught, sizeof(*hashes));
+	struct log_raw raw = { .stream = LOG_STDOUT };
+	size_t i, skip;
+
+	for (i = 0; i < source->n_caught; i++)
+		hashes[i] = log_tail_hash(source->caught[i].text, source->caught[i].len);
+	skip = log_tail_overlap(&source->tail, hashes, source->n_caught);
+	feed_tell_gap(source);
+	if (!skip && source->tail.n)
+		log_feed_note(source, 0,
+			"the last line read before is not in the file any more; lines may be missing");
+	for (i = skip; i < source->n_caught; i++) {
+		raw.text = source->caught[i].text;
+		raw.len = source->caught[i].len;
+		raw.cut = source->caught[i].cut;
+		feed_file_line(source, &raw);
+	}
+	free(hashes);
+	feed_drop_caught(source);
+}
+
+static void feed_on_catch_up(struct loop_timer *timer, void *arg)
+{
+	(void)timer;
+	feed_caught_up(arg);
+}
+
+static void feed_file(struct target_source *source, const struct log_raw *raw)
+{
+	struct target_caught *caught;
+
+	/* tail tells on stderr that a file went, came, or was replaced. */
+	if (raw->stream == LOG_STDERR) {
+		if (source->attempts < 2)
+			log_feed_note(source, 0, "%.*s",
+				(int)(raw->len < 300 ? raw->len : 300), raw->text);
+		return;
+	}
+	if (!source->catch_up) {
+		feed_file_line(source, raw);
+		return;
+	}
+	source->caught = mem_grow(
+		source->caught, source->n_caught, &source->cap_caught, sizeof(*source->caught));
+	caught = &source->caught[source->n_caught++];
+	caught->text = mem_alloc(raw->len);
+	memcpy(caught->text, raw->text, raw->len);
+	caught->len = raw->len;
+	caught->cut = raw->cut;
+	if (source->n_caught == CAUGHT_MAX)
+		feed_caught_up(source);
+}
+
+/* --- the deploy's log ------------------------------------------------------------------------ */
+
+static void feed_deploy_anew(struct target_source *source)
+{
+	log_feed_note(source, 0, "the deploy's log is another one now");
+	source->deploy_lines = source->deploy_hash = 0;
+	source->anew = true;
+}
+
+/* The command prints all of it each time. As long as a run says what the last one said, its lines
+ * are old; whether it did is known when as many have come. */
+static void feed_deploy(struct target_source *source, const struct log_raw *raw)
+{
+	source->deploy_lines++;
+	source->deploy_hash =
+		source->deploy_hash * 31 + log_tail_hash(raw->text, raw->len) + raw->stream;
+	if (source->deploy_lines > source->deploy_before)
+		feed_bare_line(source, raw);
+	else if (source->deploy_lines == source->deploy_before &&
+		 source->deploy_hash != source->deploy_hash_before)
+		feed_deploy_anew(source);
+}
+
+static void feed_take(struct target_source *source, const struct log_raw *raw)
+{
+	switch (source->kind) {
+	case SOURCE_CONTAINER:
+		feed_container(source, raw);
+		break;
+	case SOURCE_JOURNAL:
+		feed_journal(source, raw);
+		break;
+	case SOURCE_FILE:
+		feed_file(source, raw);
+		break;
+	case SOURCE_DEPLOY:
+		feed_deploy(source, raw);
+		break;
+	}
+}
+
+/* --- the stream ------------------------------------------------------------------------------ */
+
+static void feed_on_raw(const struct log_raw *raw, void *arg)
+{
+	feed_take(arg, raw);
+}
+
+void log_feed_begin(struct target_source *source)
+{
+	bool timestamps = source->kind == SOURCE_CONTAINER;
+	size_t max = source->kind == SOURCE_JOURNAL ? LOG_JOURNAL_LINE_MAX : 0;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		log_splitter_fini(&source->splitters[i]);
+		log_splitter_init(
+			&source->splitters[i], i ? LOG_STDERR : LOG_STDOUT, timestamps, max);
+	}
+	log_resume_begin(&source->resume);
+	source->expect_identity = timestamps;
+	source->deploy_before = source->deploy_lines;
+	source->deploy_hash_before = source->deploy_hash;
+	source->deploy_lines = source->deploy_hash = 0;
+	if (source->kind == SOURCE_FILE && source->begun && !source->catch_up)
+		source->catch_up = loop_timer_start(
+			source->target->loop, CATCH_UP_MS, 0, feed_on_catch_up, source);
+	source->begun = true;
+}
+
+void log_feed_data(
+	struct target_source *source, enum host_source from, const char *bytes, size_t len)
+{
+	log_splitter_feed(
+		&source->splitters[from == HOST_STDERR], bytes, len, feed_on_raw, source);
+}
+
+void log_feed_end(struct target_source *source)
+{
+	int i;
+
+	for (i = 0; i < 2; i++)
+		log_splitter_flush(&source->splitters[i], feed_on_raw, source);
+	if (source->catch_up)
+		feed_caught_up(source);
+	if (source->kind == SOURCE_DEPLOY && source->deploy_lines < source->deploy_before &&
+		source->deploy_lines)
+		feed_deploy_anew(source);
+	else if (source->kind == SOURCE_DEPLOY && !source->deploy_lines)
+		/* It said nothing this time (no network, say): the next run goes on from the last. */
+		log_feed_stop(source);
+}
+
+/* A deploy's run that did not come to where the last one ended told nothing new. */
+void log_feed_stop(struct target_source *source)
+{
+	feed_drop_caught(source);
+	if (source->kind == SOURCE_DEPLOY && source->deploy_lines < source->deploy_before) {
+		source->deploy_lines = source->deploy_before;
+		source->deploy_hash = source->deploy_hash_before;
+	}
+}
+
+void log_feed_fini(struct target_source *source)
+{
+	int i;
+
+	feed_drop_caught(source);
+	for (i = 0; i < 2; i++)
+		log_splitter_fini(&source->splitters[i]);
+	free(source->identity);
+}
