@@ -52,7 +52,7 @@ static void batch_on_error(void *arg, const struct err *why, bool retrying)
 }
 
 /* Asks on the terminal, where there is one; readpassphrase restores it also after a signal. */
-static void batch_on_ask(void *arg, const struct target_question *question)
+void batch_on_ask(void *arg, const struct target_question *question)
 {
 	struct batch *batch = arg;
 	char answer[1024] = "", *prompt;
@@ -73,7 +73,8 @@ static void batch_on_ask(void *arg, const struct target_question *question)
 	mem_wipe(answer, sizeof(answer));
 	free(prompt);
 	/* The time somebody takes to type is not the network's. */
-	loop_timer_again(batch->timer, BATCH_TIMEOUT_MS, 0);
+	if (batch->timer)
+		loop_timer_again(batch->timer, BATCH_TIMEOUT_MS, 0);
 }
 
 static void batch_on_timeout(struct loop_timer *timer, void *arg)

@@ -29,6 +29,8 @@ struct batch {
 int batch_run(const struct invocation *in, const char *target_name, unsigned wants,
 	void (*advance)(struct batch *batch),
 	void (*failed)(struct batch *batch, const struct err *why));
+/* The target's on_ask, with a struct batch (or what begins with one) as arg. */
+void batch_on_ask(void *arg, const struct target_question *question);
 void batch_end(struct batch *batch, int status);
 
 #endif

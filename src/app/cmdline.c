@@ -19,6 +19,7 @@ static const struct command *const commands[] = {
 	&command_history,
 	&command_pending,
 	&command_locks,
+	&command_logs,
 	&command_runbook,
 	&command_journal,
 	&command_config,

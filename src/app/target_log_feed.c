@@ -125,6 +125,9 @@ static void feed_container(struct target_source *source, const struct log_raw *r
 			feed_identity(source, raw);
 			return;
 		}
+		/* There is no such container: inspect prints an empty line. */
+		if (!raw->len && !raw->has_time)
+			return;
 	}
 	/* The runtime's own words have no timestamp. Every second the same ones tell nothing. */
 	if (!raw->has_time) {

@@ -59,6 +59,7 @@ extern const struct command command_console;
 extern const struct command command_history;
 extern const struct command command_journal;
 extern const struct command command_locks;
+extern const struct command command_logs;
 extern const struct command command_pending;
 extern const struct command command_runbook;
 
