@@ -356,6 +356,9 @@ static void loop_on_keys(struct loop_poll *poll_handle, int events, void *arg)
 		any = true;
 		loop_key(app, key);
 	}
+	/* What a key does is shown at once. */
+	if (any && app->draw)
+		loop_timer_again(app->draw, 1, 0);
 	if (!any && loop_has_hung_up(app))
 		app_quit(app);
 }

@@ -15,8 +15,15 @@ $(BUILD)/bench/scroll: tests/bench/scroll.c $(call layer_libs,ui $(call allowed,
 	$(Q)$(CC) $(OURS) $(CFLAGS) $(HARDEN) $(PKG_INC) -o $@ $(filter %.c %.a,$^) \
 		$(call layer_pkgs,ui $(call allowed,ui)) -lm -lpthread
 
+# Drives the console on a terminal, as the end-to-end tests do.
+$(BUILD)/bench/logs: tests/bench/logs.c tests/bench/samples.c tests/bench/samples.h $(PTY_OBJ) $(BUILD)/libbase.a
+	@mkdir -p $(@D)
+	$(if $(Q),@echo "  BENCH $@")
+	$(Q)$(CC) $(OURS) $(CFLAGS) $(HARDEN) $(PKG_INC) -o $@ $(filter %.c %.o %.a,$^) \
+		$(call pkg_libs,$(PTY_PKGS) $(PKGS_base)) -lutil -lpthread
+
 .PHONY: bench
 bench: deps ## compare with OpenSSH, Alembic and pg_activity, side by side
-	@$(MAKE) --no-print-directory all $(BENCH_BIN) $(BUILD)/bench/scroll
+	@$(MAKE) --no-print-directory all $(BENCH_BIN) $(BUILD)/bench/scroll $(BUILD)/bench/logs
 	@BUILD=$(BUILD) tests/bench/bench.sh; missed=$$?; \
 		BUILD=$(BUILD) tests/bench/activity.sh && exit $$missed

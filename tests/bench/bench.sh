@@ -1,7 +1,8 @@
 #!/bin/sh
 # Speed as ratios to OpenSSH, measured in turns on one range: the throughput and the round trip of
-# the tunnel against `ssh -L`, the time to an answer against the one-line command that it replaces, and
-# the revision timeline against Alembic (revisions.sh). Prints a line per comparison; exits 1 if a limit is missed.
+# the tunnel against `ssh -L`, the time to an answer against the one-line command that it replaces, a
+# flood of log lines against `ssh HOST docker logs | cat` with keys pressed meanwhile, and the revision
+# timeline against Alembic (revisions.sh). Prints a line per comparison; exits 1 if a limit is missed.
 set -eu
 cd "$(dirname "$0")/../.."
 build=${BUILD:-build}
@@ -74,6 +75,54 @@ compare_startup() {
     row "$1" ms at-most 1 $(numbers startup "$tmp/startup")
 }
 
+# WHAT UNIT OURS LIMIT: an absolute limit.
+most() {
+    verdict=$(awk -v ours="$3" -v limit="$4" 'BEGIN {
+        printf "%s", ours > 0 && ours <= limit ? "ok" : "MISSED"
+    }')
+    printf '%-42s %9s %9s %-4s  %6s  at-most %5s  %s\n' "$1" "$3" "-" "$2" "-" "$4" "$verdict"
+    [ "$verdict" = ok ] || missed=1
+}
+
+# A million lines, 100 MB, into a log of the range at full speed.
+compare_logs() {
+    awk 'BEGIN {
+        for (i = 1; i <= 1000000; i++)
+            printf "INFO    [bo1.worker] job %07d of the flood is done in %03d ms: nothing to see, it goes on and on.\n",
+                i, i % 997
+    }' >"$tmp/flood.txt"
+    chmod 755 "$tmp"
+    if [ "$RANGE_FORM" = docker ]; then
+        $RUNTIME_COMMAND rm -f flood >/dev/null 2>&1 || :
+        $RUNTIME_COMMAND run -d --name flood -v /usr:/usr:ro -v "$tmp/flood.txt:/flood.txt:ro" \
+            "$($RUNTIME_COMMAND inspect --format '{{.Config.Image}}' "$APP_CONTAINER")" \
+            sleep infinity >/dev/null
+        log=flood
+        HELLO="$RUNTIME_COMMAND exec flood sh -c 'echo hello >/proc/1/fd/1'"
+        pour="$RUNTIME_COMMAND exec -e N=\$N flood sh -c \
+            '{ cat /flood.txt; echo END OF THE FLOOD \$N; } >/proc/1/fd/1'"
+        follow="$RUNTIME_COMMAND logs -f --tail 0 flood"
+    else
+        : >"$tmp/flood.log"
+        log=file:$tmp/flood.log
+        HELLO="echo hello >>$tmp/flood.log"
+        pour="{ cat $tmp/flood.txt; echo END OF THE FLOOD \$N; } >>$tmp/flood.log"
+        follow="tail -n 0 -F $tmp/flood.log"
+    fi
+    export HELLO
+    sed "s|^logs .*|logs = $log|" "$RANGE_CONFIG" >"$tmp/config"
+    PGONCALL_RANGE=$range timeout 600 "$build/bench/logs" "$tmp/config" 100000000 "$pour" \
+        "ssh -F $SSH_CONFIG server $follow | cat" >"$tmp/logs"
+    # shellcheck disable=SC2046
+    row "log flood, 100 MB (ssh ... logs | cat)" MB/s $(numbers throughput "$tmp/logs") at-least 0.5
+    # shellcheck disable=SC2046
+    set -- $(numbers keys "$tmp/logs")
+    most "  keys while it pours, 99th percentile" ms "$1" 50
+    # shellcheck disable=SC2046
+    row "  ending a session (without the flood)" ms $(numbers kill "$tmp/logs") at-most 1.5
+    most "  memory of the console, at most" MB "$(numbers memory "$tmp/logs")" 64
+}
+
 # shellcheck source=tests/bench/revisions.sh
 . tests/bench/revisions.sh
 
@@ -87,6 +136,7 @@ export PGPASSFILE
 
 printf '%-42s %9s %9s %-4s  %6s  %s\n' "what (against)" ours theirs "" ratio limit
 compare_tunnels
+compare_logs
 compare_startup "start, pgoncall locks (ssh ... psql)"
 # shellcheck disable=SC2086
 $sudo tests/range/incident "$range" stuck-migration >/dev/null

@@ -32,6 +32,16 @@ double samples_median(struct samples *samples)
 	return (samples->values[half - 1] + samples->values[half]) / 2;
 }
 
+double samples_percentile(struct samples *samples, double percent)
+{
+	size_t rank = (size_t)((double)samples->n * percent / 100);
+
+	if (!samples->n)
+		return 0;
+	qsort(samples->values, samples->n, sizeof(samples->values[0]), compare_doubles);
+	return samples->values[rank < samples->n ? rank : samples->n - 1];
+}
+
 double ms_since(int64_t start_ns)
 {
 	return (double)(clock_monotonic() - start_ns) / CLOCK_NS_PER_MS;

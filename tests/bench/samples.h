@@ -7,7 +7,7 @@
 #include <stddef.h>
 #include <stdint.h>
 
-#define SAMPLES_MAX 1024
+#define SAMPLES_MAX 4096
 
 struct samples {
 	double values[SAMPLES_MAX];
@@ -18,6 +18,9 @@ struct samples {
 void samples_add(struct samples *samples, double value);
 /* 0 where there is none. Sorts the values. */
 double samples_median(struct samples *samples);
+
+/* The value that so many percent are not above; 0 where there is none. Sorts the values. */
+double samples_percentile(struct samples *samples, double percent);
 
 /* Milliseconds since a clock_monotonic reading. */
 double ms_since(int64_t start_ns);
