@@ -131,7 +131,7 @@ static bool is_gone(const struct log_store *store, struct log_ref ref)
 	return !log_store_line(store, ref);
 }
 
-static void forget_gone(struct log_store *store)
+static void forget_gone(struct log_store *store, struct log_ref note)
 {
 	size_t i, kept = 0;
 
@@ -144,7 +144,7 @@ static void forget_gone(struct log_store *store)
 			store->waiting[kept++] = store->waiting[i];
 	store->n_waiting = kept;
 	if (store->view)
-		log_view_on_dropped(store->view);
+		log_view_on_dropped(store->view, note);
 }
 
 /* Makes room for `size` bytes; a line that says so takes the place of the last one dropped. */
@@ -168,7 +168,8 @@ static void make_room(struct log_store *store, struct source *source, size_t siz
 		(unsigned long long)log_ring_dropped(ring));
 	note.source = index;
 	log_ring_front_take(ring, &note);
-	forget_gone(store);
+	forget_gone(store, (struct log_ref){ last_ns, (uint64_t)index << NUMBER_BITS |
+							       log_ring_first(ring) });
 }
 
 /* Lines of a traceback and the like begin with blanks and have the level of what they belong to. */

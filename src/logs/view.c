@@ -286,7 +286,26 @@ void log_view_on_inserted(struct log_view *view, struct log_ref from)
 		view->n--;
 }
 
-void log_view_on_dropped(struct log_view *view)
+/* The note took the place of a line that may not have been a row. */
+static void put_note(struct log_view *view, struct log_ref note)
+{
+	size_t row;
+
+	if (!has_list(view) || !view->begun || !shows_source(view, note) ||
+		log_ref_compare(note, view->through) > 0)
+		return;
+	row = log_view_row(view, note);
+	if (row < view->n && log_ref_compare(plain(view->rows[row]), note) == 0) {
+		view->rows[row] = note;
+		return;
+	}
+	view->rows = mem_grow(view->rows, view->n, &view->cap, sizeof(*view->rows));
+	memmove(view->rows + row + 1, view->rows + row, (view->n - row) * sizeof(*view->rows));
+	view->rows[row] = note;
+	view->n++;
+}
+
+void log_view_on_dropped(struct log_view *view, struct log_ref note)
 {
 	size_t i, kept = 0;
 
@@ -298,6 +317,7 @@ void log_view_on_dropped(struct log_view *view)
 		if (log_store_line(view->store, view->marks[i]))
 			view->marks[kept++] = view->marks[i];
 	view->n_marks = kept;
+	put_note(view, note);
 }
 
 /* --- rows ------------------------------------------------------------------------------------ */
