@@ -6,6 +6,7 @@
  * far ahead is held meanwhile, so that memory stays bounded. Followed, it waits a moment only.
  */
 #include <errno.h>
+#include <poll.h>
 #include <stdio.h>
 #include <stdio_ext.h>
 #include <stdlib.h>
@@ -266,10 +267,25 @@ static void logs_advance(struct logs *logs)
 
 /* --- events ---------------------------------------------------------------------------------- */
 
+/* While nothing is written, nothing fails: whether somebody still reads a followed log is looked at. */
+static void logs_check_reader(struct logs *logs)
+{
+	struct pollfd fd = { .fd = STDOUT_FILENO };
+
+	if (poll(&fd, 1, 0) > 0 && (fd.revents & (POLLERR | POLLNVAL))) {
+		__fpurge(stdout);
+		batch_end(&logs->batch, EXIT_OK);
+	}
+}
+
 static void logs_on_tick(struct loop_timer *timer, void *arg)
 {
+	struct logs *logs = arg;
+
 	(void)timer;
-	logs_advance(arg);
+	logs_advance(logs);
+	if (!logs->batch.ended && logs->follow)
+		logs_check_reader(logs);
 }
 
 static void logs_on_line(void *arg, size_t source, struct log_line *line_take)

@@ -54,6 +54,7 @@ struct target_source {
 	bool begun;                        /* it ran before */
 	bool gap;                          /* a line about it is due when it runs again */
 	bool told_end;                     /* its end stands in the log, and no line came since */
+	uint64_t last_words;               /* hash of what the command itself said last */
 	bool held;
 	int64_t lost_at;                   /* wall: when it was cut; 0: it ended by itself */
 
@@ -279,8 +280,6 @@ void target_logs_fini(struct target *target);
 void target_logs_start(struct target *target);
 /* Ends the streams; the lines stay. */
 void target_logs_stop(struct target *target, const char *why);
-/* Whether log streams go over the link of everything else, which then is all that is open. */
-bool target_logs_share_link(const struct target *target);
 
 /* target_log_feed.c: from bytes to lines of the store. */
 void log_feed_begin(struct target_source *source);

@@ -95,6 +95,17 @@ static void feed_bare_line(struct target_source *source, const struct log_raw *r
 	buf_fini(&text);
 }
 
+/* What the command itself says, not the log. The same words every second tell nothing. */
+static void feed_foreign_words(struct target_source *source, const struct log_raw *raw)
+{
+	uint64_t hash = log_tail_hash(raw->text, raw->len);
+
+	if (hash == source->last_words || !raw->len)
+		return;
+	source->last_words = hash;
+	log_feed_note(source, 0, "%.*s", (int)(raw->len < 300 ? raw->len : 300), raw->text);
+}
+
 /* --- containers ------------------------------------------------------------------------------ */
 
 /* "@ID STARTED_AT": another ID is another container; another start, the same one begun again. */
@@ -129,12 +140,9 @@ static void feed_container(struct target_source *source, const struct log_raw *r
 		if (!raw->len && !raw->has_time)
 			return;
 	}
-	/* The runtime's own words have no timestamp. Every second the same ones tell nothing. */
+	/* The runtime's own words have no timestamp. */
 	if (!raw->has_time) {
-		if (!source->told_end)
-			log_feed_note(source, 0, "%.*s", (int)(raw->len < 300 ? raw->len : 300),
-				raw->text);
-		source->told_end = true;
+		feed_foreign_words(source, raw);
 		return;
 	}
 	if (log_resume_is_new(&source->resume, raw))
@@ -160,8 +168,7 @@ static void feed_journal(struct target_source *source, const struct log_raw *raw
 {
 	feed_tell_gap(source);
 	if (raw->stream == LOG_STDERR)
-		log_feed_note(
-			source, 0, "%.*s", (int)(raw->len < 300 ? raw->len : 300), raw->text);
+		feed_foreign_words(source, raw);
 	else if (!log_journal_entry(raw, feed_new_entry_line, source))
 		feed_bare_line(source, raw);
 }
@@ -223,9 +230,7 @@ static void feed_file(struct target_source *source, const struct log_raw *raw)
 
 	/* tail tells on stderr that a file went, came, or was replaced. */
 	if (raw->stream == LOG_STDERR) {
-		if (source->attempts < 2)
-			log_feed_note(source, 0, "%.*s",
-				(int)(raw->len < 300 ? raw->len : 300), raw->text);
+		feed_foreign_words(source, raw);
 		return;
 	}
 	if (!source->catch_up) {

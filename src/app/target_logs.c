@@ -148,12 +148,13 @@ static void logs_on_end(void *arg, int status, const struct err *err)
 		log_feed_note(source, 0, "the container's log ended");
 		source->told_end = true;
 	}
-	if (err->code != ERR_OK)
+	if (err->code != ERR_OK) {
+		source->lost_at = clock_wall();
 		logs_set_state(source, "stopped: %s", err->text);
-	else
+	} else {
 		logs_set_state(source, "ended (exit %d), again in %d s", status, again_ms / 1000);
-	if (source->kind == SOURCE_DEPLOY || target_logs_share_link(target) ? target->main.up
-									    : target->logs_link.up)
+	}
+	if (source->kind == SOURCE_DEPLOY || target->logs_link.up)
 		logs_plan_again(source, again_ms);
 	logs_settle_soon(target);
 	logs_tell(target);
@@ -161,22 +162,14 @@ static void logs_on_end(void *arg, int status, const struct err *err)
 
 /* --- starting -------------------------------------------------------------------------------- */
 
-bool target_logs_share_link(const struct target *target)
-{
-	return (target->wants & TARGET_LOGS) &&
-	       !(target->wants & (TARGET_DATABASE | TARGET_MIGRATIONS));
-}
-
 /* Where a source's command runs; NULL while the way is down. The deploy's log is asked for here. */
 static struct transport *logs_transport(struct target_source *source)
 {
 	const struct transport_events none = { 0 };
 	struct target *target = source->target;
-	struct target_link *link =
-		target_logs_share_link(target) ? &target->main : &target->logs_link;
 
 	if (source->kind != SOURCE_DEPLOY)
-		return link->up ? link->transport : NULL;
+		return target->logs_link.up ? target->logs_link.transport : NULL;
 	if (!target->here)
 		target->here = local_transport_open(target->loop, &none);
 	return target->here;
