@@ -24,10 +24,10 @@
 
 #include "batch.h"
 
-#define TICK_MS         20
-#define HOLD_NS         (100 * CLOCK_NS_PER_MS) /* for what stdout and stderr are apart */
-#define AHEAD_MAX       (8u << 20)              /* bytes of lines that wait, of one log */
-#define OUTPUT_BUFFER   (128u << 10)
+#define TICK_MS       20
+#define HOLD_NS       (100 * CLOCK_NS_PER_MS) /* for what stdout and stderr are apart */
+#define AHEAD_MAX     (8u << 20)              /* bytes of lines that wait, of one log */
+#define OUTPUT_BUFFER (128u << 10)
 
 static int logs_run(const struct invocation *in);
 
@@ -35,11 +35,14 @@ const struct command command_logs = {
 	.name = "logs",
 	.args = "TARGET [LOG...] [-f] [--since 30m] [--grep RE]",
 	.summary = "the lines of containers, files and units, merged by time",
-	.details = "LOG is a container, file:PATH, journal:UNIT or deploy; without one, those that the\n"
-		   "configuration names. -f follows them, beginning with their last lines; --since\n"
-		   "takes lines no older than that; --grep those that match a pattern (PCRE; in small\n"
-		   "letters without regard to case). What a log holds besides text is made visible.\n"
-		   "The exit status is 1 when --grep found nothing, 3 when a log could not be read.",
+	.details =
+		"LOG is a container, file:PATH, journal:UNIT or deploy; without one, those that "
+		"the\n"
+		"configuration names. -f follows them, beginning with their last lines; --since\n"
+		"takes lines no older than that; --grep those that match a pattern (PCRE; in "
+		"small\n"
+		"letters without regard to case). What a log holds besides text is made visible.\n"
+		"The exit status is 1 when --grep found nothing, 3 when a log could not be read.",
 	.options = OPTION_FOLLOW | OPTION_SINCE | OPTION_GREP,
 	.min_args = 1,
 	.max_args = -1,
@@ -66,9 +69,9 @@ struct logs {
 	struct waiting_log logs[LOG_SOURCES_MAX];
 	size_t n_logs, n_running;
 	struct log_regex *grep;
-	struct err failed;     /* the first log that could not be read */
+	struct err failed; /* the first log that could not be read */
 	uint64_t printed;
-	int write_errno;       /* of the first write that failed */
+	int write_errno; /* of the first write that failed */
 	bool follow, colour, up;
 };
 
@@ -118,7 +121,8 @@ static void logs_print(struct logs *logs, const struct log_line *line)
 	names = target_logs(logs->batch.target, &n);
 	fputs(clock_format_rfc3339(line->time_ns, time, sizeof(time)), stdout);
 	if (n > 1)
-		fprintf(stdout, logs->colour ? " \033[36m%s\033[0m" : " %s", names[line->source].name);
+		fprintf(stdout, logs->colour ? " \033[36m%s\033[0m" : " %s",
+			names[line->source].name);
 	stamp = line->own_time ? log_stamp_read(line->text, line->len, NULL, NULL) : 0;
 	stamp = stamp < line->len ? stamp : 0;
 	putc(' ', stdout);
@@ -218,9 +222,8 @@ static struct waiting_log *logs_oldest(struct logs *logs)
 	size_t i;
 
 	for (i = 0; i < logs->n_logs; i++)
-		if (log_head(&logs->logs[i]) &&
-			(!oldest || log_head(&logs->logs[i])->line.time_ns <
-					    log_head(oldest)->line.time_ns))
+		if (log_head(&logs->logs[i]) && (!oldest || log_head(&logs->logs[i])->line.time_ns <
+								    log_head(oldest)->line.time_ns))
 			oldest = &logs->logs[i];
 	return oldest;
 }
@@ -359,8 +362,8 @@ static void logs_on_timeout(struct loop_timer *timer, void *arg)
 
 /* --- running --------------------------------------------------------------------------------- */
 
-static int logs_read(
-	struct logs *logs, const struct config_section *section, const struct target_log_options *how)
+static int logs_read(struct logs *logs, const struct config_section *section,
+	const struct target_log_options *how)
 {
 	struct target_events events = {
 		.on_error = logs_on_error,
@@ -418,7 +421,8 @@ static int logs_options(struct logs *logs, const struct invocation *in,
 	if (in->since && (clock_parse_duration(in->since, &how->since_ago_ns) < 0 ||
 				 how->since_ago_ns < CLOCK_NS_PER_S))
 		return err_set(err, ERR_USAGE,
-			"--since %s is no span of time; give one such as 90s, 30m or 2h", in->since);
+			"--since %s is no span of time; give one such as 90s, 30m or 2h",
+			in->since);
 	if (in->grep && log_regex_new(&logs->grep, in->grep, err) < 0)
 		return -1;
 	return 0;

@@ -70,8 +70,8 @@ void app_logs_close(struct app *app)
 }
 
 /* A migration that begins, or ends, or fails: the picture is due now, and so are the findings. */
-void app_logs_match(struct app *app, size_t source, const struct log_line *line,
-	const struct log_match *match)
+void app_logs_match(
+	struct app *app, size_t source, const struct log_line *line, const struct log_match *match)
 {
 	const struct target_log *logs;
 	int64_t now = clock_monotonic();
@@ -79,7 +79,8 @@ void app_logs_match(struct app *app, size_t source, const struct log_line *line,
 
 	logs = target_logs(app->target, &n);
 	log_trouble_note(&app->trouble, logs[source].name, line->time_ns, match, line->text);
-	if (target_get_state(app->target) != TARGET_UP || now - app->log_refresh_at < LOG_REFRESH_NS)
+	if (target_get_state(app->target) != TARGET_UP ||
+		now - app->log_refresh_at < LOG_REFRESH_NS)
 		return;
 	app->log_refresh_at = now;
 	app_show_findings(app);
@@ -155,7 +156,8 @@ static bool logs_read_clock(const char *text, int64_t now_ns, int64_t *wall_ns)
 	if (*text == ':' && sscanf(text, ":%2d%n", &second, &used) != 1)
 		return false;
 	text += used;
-	if (*text || hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 || second > 60)
+	if (*text || hour < 0 || hour > 23 || minute < 0 || minute > 59 || second < 0 ||
+		second > 60)
 		return false;
 	tm.tm_hour = hour;
 	tm.tm_min = minute;
@@ -180,7 +182,8 @@ int app_logs_goto(struct app *app, const char *when, struct err *err)
 		at = now - ago;
 	else if (!logs_read_clock(when, now, &at))
 		return err_set(err, ERR_USAGE,
-			"'%s' is no time: 14:02, 14:02:30, 2026-11-24 14:02, or -5m for five minutes ago",
+			"'%s' is no time: 14:02, 14:02:30, 2026-11-24 14:02, or -5m for five "
+			"minutes ago",
 			when);
 	if (console_logs_go(app->console, at))
 		return 0;

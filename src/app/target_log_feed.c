@@ -16,8 +16,8 @@
 
 /* How long after a file's stream began again its first lines are taken for old ones that may come
  * once more, and how many of them are kept meanwhile. */
-#define CATCH_UP_MS  700
-#define CAUGHT_MAX   4000
+#define CATCH_UP_MS 700
+#define CAUGHT_MAX  4000
 
 /* --- into the store -------------------------------------------------------------------------- */
 
@@ -207,7 +207,8 @@ static void feed_caught_up(struct target_source *source)
 	feed_tell_gap(source);
 	if (!skip && source->tail.n)
 		log_feed_note(source, 0,
-			"the last line read before is not in the file any more; lines may be missing");
+			"the last line read before is not in the file any more; lines may be "
+			"missing");
 	for (i = skip; i < source->n_caught; i++) {
 		raw.text = source->caught[i].text;
 		raw.len = source->caught[i].len;
@@ -321,8 +322,7 @@ void log_feed_begin(struct target_source *source)
 void log_feed_data(
 	struct target_source *source, enum host_source from, const char *bytes, size_t len)
 {
-	log_splitter_feed(
-		&source->splitters[from == HOST_STDERR], bytes, len, feed_on_raw, source);
+	log_splitter_feed(&source->splitters[from == HOST_STDERR], bytes, len, feed_on_raw, source);
 }
 
 void log_feed_end(struct target_source *source)

@@ -95,8 +95,8 @@ static int logs_again_ms(const struct target_source *source)
 static void logs_plan_again(struct target_source *source, int delay_ms)
 {
 	if (!source->again)
-		source->again = loop_timer_start(
-			source->target->loop, delay_ms, 0, logs_on_again, source);
+		source->again =
+			loop_timer_start(source->target->loop, delay_ms, 0, logs_on_again, source);
 }
 
 static void logs_on_data(void *arg, enum host_source from, const char *bytes, size_t len)
@@ -285,7 +285,8 @@ int target_logs_follow(struct target *target, const char *name, struct err *err)
 	index = logs_add(target, name);
 	if (index < 0)
 		return err_set(err, ERR_REFUSED,
-			"%d logs are followed already, and no more can be; leave the target and come "
+			"%d logs are followed already, and no more can be; leave the target and "
+			"come "
 			"back to follow others",
 			LOG_SOURCES_MAX);
 	target_logs_connect(target);

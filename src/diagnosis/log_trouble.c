@@ -57,8 +57,7 @@ static void note_completed(struct log_trouble *trouble, int64_t at_ns)
 }
 
 /* "Running upgrade" says that one began, and nothing of its end. */
-static void note_running(
-	struct log_trouble *trouble, int64_t at_ns, const struct log_match *match)
+static void note_running(struct log_trouble *trouble, int64_t at_ns, const struct log_match *match)
 {
 	if (at_ns < trouble->running_since || at_ns <= trouble->completed_at)
 		return;
@@ -98,7 +97,8 @@ void log_trouble_look(struct log_trouble *trouble, const struct migration_graph 
 	if (!trouble->running || !graph || !graph->marked)
 		return;
 	revision = migration_graph_find(graph, trouble->running);
-	if (revision && (revision->state == MIGRATION_APPLIED || revision->state == MIGRATION_CURRENT))
+	if (revision &&
+		(revision->state == MIGRATION_APPLIED || revision->state == MIGRATION_CURRENT))
 		note_completed(trouble, trouble->running_since);
 }
 

@@ -18,9 +18,9 @@ static enum log_level level_of(const char *priority)
 		return LOG_LEVEL_UNKNOWN;
 	if (*priority >= '0' && *priority <= '3')
 		return LOG_LEVEL_ERROR;
-	return *priority == '4'	 ? LOG_LEVEL_WARNING
-		: *priority == '7' ? LOG_LEVEL_DEBUG
-				   : LOG_LEVEL_UNKNOWN;
+	return *priority == '4'   ? LOG_LEVEL_WARNING
+	       : *priority == '7' ? LOG_LEVEL_DEBUG
+				  : LOG_LEVEL_UNKNOWN;
 }
 
 /* Microseconds since 1970, as a string of digits. */
@@ -96,8 +96,8 @@ static void tell_lines(struct log_raw *line, const struct buf *origin, const str
 bool log_journal_entry(const struct log_raw *raw, log_raw_fn *fn, void *arg)
 {
 	json_t *root = raw->cut || raw->len < 2 || raw->text[0] != '{'
-		? NULL
-		: json_loadb(raw->text, raw->len, JSON_ALLOW_NUL, NULL);
+			       ? NULL
+			       : json_loadb(raw->text, raw->len, JSON_ALLOW_NUL, NULL);
 	struct buf origin = BUF_INIT, message = BUF_INIT;
 	struct log_raw line = *raw;
 

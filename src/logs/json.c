@@ -15,7 +15,8 @@
 static const char *const level_names[] = { "level", "severity", "levelname", "lvl", NULL };
 static const char *const message_names[] = { "message", "msg", "event", NULL };
 /* The time stands in front of every line already. */
-static const char *const time_names[] = { "time", "timestamp", "ts", "@timestamp", "asctime", NULL };
+static const char *const time_names[] = { "time", "timestamp", "ts", "@timestamp", "asctime",
+	NULL };
 
 static json_t *load(const char *text, size_t len)
 {
@@ -72,8 +73,8 @@ static bool is_among(const char *name, const char *const *names)
 /* A value with blanks in it is quoted, so that it is seen where it ends. */
 static void add_pair(struct buf *out, const char *name, const json_t *value)
 {
-	bool quote = json_is_string(value) && (!*json_string_value(value) ||
-						      strpbrk(json_string_value(value), " \t\n"));
+	bool quote = json_is_string(value) &&
+		     (!*json_string_value(value) || strpbrk(json_string_value(value), " \t\n"));
 
 	buf_add_char(out, ' ');
 	add_safe(out, name, strlen(name));
@@ -110,8 +111,8 @@ bool log_json_readable(const char *text, size_t len, struct buf *out)
 	}
 	json_object_foreach(root, name, value)
 	{
-		if ((level && strcmp(name, level) == 0) || (message && strcmp(name, message) == 0) ||
-			is_among(name, time_names))
+		if ((level && strcmp(name, level) == 0) ||
+			(message && strcmp(name, message) == 0) || is_among(name, time_names))
 			continue;
 		add_pair(out, name, value);
 	}

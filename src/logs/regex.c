@@ -65,8 +65,8 @@ static int refuse(const char *pattern, int code, size_t at, struct err *err)
 	char *safe = utf8_sanitised_dup(pattern, UTF8_ONE_LINE);
 
 	pcre2_get_error_message(code, why, sizeof(why));
-	err_set(err, ERR_USAGE, "the pattern %.*s is not valid at character %zu: %s", SHOWN_MAX, safe,
-		at + 1, (const char *)why);
+	err_set(err, ERR_USAGE, "the pattern %.*s is not valid at character %zu: %s", SHOWN_MAX,
+		safe, at + 1, (const char *)why);
 	free(safe);
 	return -1;
 }

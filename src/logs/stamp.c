@@ -21,7 +21,7 @@ static bool has_shape(const char *s, size_t len, const char *shape)
 	for (i = 0; shape[i]; i++) {
 		if (i >= len)
 			return false;
-		if (shape[i] == 'd' ? !is_digit(s[i])
+		if (shape[i] == 'd'       ? !is_digit(s[i])
 			: shape[i] == '_' ? !is_digit(s[i]) && s[i] != ' '
 					  : s[i] != shape[i])
 			return false;

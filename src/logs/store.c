@@ -168,8 +168,8 @@ static void make_room(struct log_store *store, struct source *source, size_t siz
 		(unsigned long long)log_ring_dropped(ring));
 	note.source = index;
 	log_ring_front_take(ring, &note);
-	forget_gone(store, (struct log_ref){ last_ns, (uint64_t)index << NUMBER_BITS |
-							       log_ring_first(ring) });
+	forget_gone(store,
+		(struct log_ref){ last_ns, (uint64_t)index << NUMBER_BITS | log_ring_first(ring) });
 }
 
 /* Lines of a traceback and the like begin with blanks and have the level of what they belong to. */
@@ -264,7 +264,8 @@ static void merge(struct log_store *store, size_t k)
 	bool behind = store->n && log_ref_compare(first, store->order[store->n - 1]) < 0;
 
 	while (store->n + k > store->cap)
-		store->order = mem_grow(store->order, store->cap, &store->cap, sizeof(*store->order));
+		store->order =
+			mem_grow(store->order, store->cap, &store->cap, sizeof(*store->order));
 	while (b > 0) {
 		if (a > 0 && log_ref_compare(store->order[a - 1], store->waiting[b - 1].ref) > 0)
 			store->order[--at] = store->order[--a];

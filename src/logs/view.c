@@ -163,8 +163,7 @@ bool log_view_take_fault(struct log_view *view, struct err *err)
 /* Notes are always shown: what they tell concerns every picture of the log. */
 static bool takes_in(struct log_view *view, const struct log_line *line)
 {
-	enum log_level level =
-		line->level ? (enum log_level)line->level : LOG_LEVEL_INFO;
+	enum log_level level = line->level ? (enum log_level)line->level : LOG_LEVEL_INFO;
 	enum log_regex_result result;
 
 	if (line->kind != LOG_LINE_TEXT)
@@ -264,7 +263,8 @@ double log_view_progress(const struct log_view *view)
 
 	if (!has_list(view) || !n)
 		return 1;
-	return view->begun ? (double)(log_store_find(view->store, view->through) + 1) / (double)n : 0;
+	return view->begun ? (double)(log_store_find(view->store, view->through) + 1) / (double)n
+			   : 0;
 }
 
 /* Context before the cut may have been another, so a little more is made anew. */
@@ -365,8 +365,8 @@ size_t log_view_row_at(const struct log_view *view, int64_t time_ns)
 
 /* --- looking for ----------------------------------------------------------------------------- */
 
-enum log_view_found log_view_search(const struct log_view *view, struct log_regex *regex, size_t from,
-	int direction, size_t *row)
+enum log_view_found log_view_search(const struct log_view *view, struct log_regex *regex,
+	size_t from, int direction, size_t *row)
 {
 	int64_t until = clock_monotonic() + SEARCH_NS;
 	size_t n = log_view_count(view), i = from, step;

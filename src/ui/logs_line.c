@@ -16,7 +16,7 @@
 #include <pgoncall/ui/theme.h>
 
 /* Bytes of a line that are searched for what to highlight. */
-#define SEARCHED_MAX 8192
+#define SEARCHED_MAX  8192
 #define TEXT_COLS_MIN 16
 
 /* The text as shown; spans belong to the line's own text, and so hold only where that is shown. */
@@ -158,8 +158,8 @@ static int draw_spans(const struct shown *shown, const struct log_line *line, si
 			stop = (span->start > base + at ? span->start : span->end) - base;
 		stop = stop < end ? stop : end;
 		from = col < 0 ? 0 : col;
-		col = cells_put_n(cells, rect, 0, col, logs_line_style(line), shown->text + at,
-			stop - at);
+		col = cells_put_n(
+			cells, rect, 0, col, logs_line_style(line), shown->text + at, stop - at);
 		painted.col = rect.col + from;
 		painted.cols = (col < rect.cols ? col : rect.cols) - from;
 		if (span < last && span->start <= base + at && painted.cols > 0)
@@ -191,8 +191,8 @@ static void draw_found(const struct shown *shown, struct log_regex *search, size
 	struct cells_rect hit = rect;
 	int col, width;
 
-	while (from < len && log_regex_match(search, shown->text, len, from, &start, &stop) ==
-				     LOG_REGEX_YES) {
+	while (from < len &&
+		log_regex_match(search, shown->text, len, from, &start, &stop) == LOG_REGEX_YES) {
 		from = stop > from ? stop : from + 1;
 		while (from < len && (shown->text[from] & 0xC0) == 0x80)
 			from++;
@@ -251,8 +251,8 @@ static int draw_label(const struct log_line *line, const struct logs_look *look,
 	struct cells_rect painted = { rect.row, rect.col + col, 1, look->label_cols };
 
 	cells_put_fit(cells, rect, 0, col, look->label_cols, THEME_TEXT, label);
-	cells_paint(cells, painted,
-		colours[line->source % (sizeof(colours) / sizeof(colours[0]))], -1, 0);
+	cells_paint(cells, painted, colours[line->source % (sizeof(colours) / sizeof(colours[0]))],
+		-1, 0);
 	return col + look->label_cols + 1;
 }
 
@@ -271,8 +271,9 @@ void logs_line_draw(const struct log_line *line, const struct logs_look *look, c
 	else if (line->stream == LOG_STDERR && !is_note(line))
 		cells_put(cells, rect, 0, 0, THEME_DIM, "²");
 	if (look->times && !shown.has_stamp)
-		col = cells_printf(cells, rect, 0, col, is_note(line) ? THEME_LOG_MARKER : THEME_DIM,
-			"%s ", clock_format_time(line->time_ns, time, sizeof(time)));
+		col = cells_printf(cells, rect, 0, col,
+			is_note(line) ? THEME_LOG_MARKER : THEME_DIM, "%s ",
+			clock_format_time(line->time_ns, time, sizeof(time)));
 	if (look->label_cols && is_note(line))
 		col = cells_printf(cells, rect, 0, col, THEME_LOG_MARKER, "%s: ", label);
 	else if (look->label_cols)

@@ -15,8 +15,8 @@
 
 /* What the pane wants of every line. */
 struct logs_look {
-	bool times;               /* a column of times; a line's own time is then left out */
-	bool raw;                 /* JSON as it was written */
+	bool times; /* a column of times; a line's own time is then left out */
+	bool raw;   /* JSON as it was written */
 	bool fold;
 	int shift;                /* columns cut off at the left, when not folded */
 	int label_cols;           /* of the column that names the source; 0: none */

@@ -25,7 +25,7 @@ struct pane_logs {
 	struct pane pane;
 	struct log_view *view; /* borrowed */
 	char *state;
-	bool paused;           /* does not follow */
+	bool paused;                   /* does not follow */
 	struct log_ref selected, seen; /* seen: the newest when following stopped */
 	bool has_selected;
 	struct logs_look look;
@@ -119,9 +119,9 @@ static void logs_fit_labels(struct pane_logs *self)
 		if ((!shown || (shown >> i & 1)) && len > longest)
 			longest = len;
 	}
-	self->look.label_cols = logs_n_shown(self) < 2 ? 0
-		: longest < LABEL_COLS_MAX	       ? longest
-						       : LABEL_COLS_MAX;
+	self->look.label_cols = logs_n_shown(self) < 2     ? 0
+				: longest < LABEL_COLS_MAX ? longest
+							   : LABEL_COLS_MAX;
 }
 
 /* --- rows ------------------------------------------------------------------------------------ */
@@ -298,8 +298,8 @@ static void logs_title(struct pane *pane, struct buf *out)
 	}
 	if (logs_n_shown(self) > 1)
 		buf_printf(out, "%zu logs ", logs_n_shown(self));
-	buf_add_str(out, self->paused && strcmp(self->state, "following") == 0 ? "paused"
-									       : self->state);
+	buf_add_str(out,
+		self->paused && strcmp(self->state, "following") == 0 ? "paused" : self->state);
 	fresh = self->paused ? logs_n_new(self) : 0;
 	if (fresh)
 		buf_printf(out, " · +%s new", format_count(fresh, number, sizeof(number)));
@@ -420,9 +420,9 @@ static char *logs_next_context(struct pane_logs *self)
 
 	if (!log_view_is_narrowed(self->view))
 		return mem_strdup("Every line is shown already; & or L first.");
-	log_view_set_context(self->view, context == 0 ? CONTEXT_FEW
-			: context == CONTEXT_FEW      ? CONTEXT_MANY
-						      : 0);
+	log_view_set_context(self->view, context == 0             ? CONTEXT_FEW
+					 : context == CONTEXT_FEW ? CONTEXT_MANY
+								  : 0);
 	return NULL;
 }
 
@@ -431,8 +431,8 @@ static char *logs_go_to_error(struct pane_logs *self, int direction)
 	size_t row;
 
 	if (!log_view_next_error(self->view, self->pane.selected, direction, &row))
-		return mem_printf("There is no error %s this line.",
-			direction > 0 ? "after" : "before");
+		return mem_printf(
+			"There is no error %s this line.", direction > 0 ? "after" : "before");
 	pane_go(&self->pane, row);
 	return NULL;
 }
@@ -511,8 +511,8 @@ static bool logs_details(struct pane *pane, bool again, struct buf *title, struc
 	lines_add_fact(
 		out, THEME_TEXT, 9, "stream", line->stream == LOG_STDERR ? "stderr" : "stdout");
 	if (line->level != LOG_LEVEL_UNKNOWN)
-		lines_add_fact(out, THEME_TEXT, 9, "level",
-			log_level_name((enum log_level)line->level));
+		lines_add_fact(
+			out, THEME_TEXT, 9, "level", log_level_name((enum log_level)line->level));
 	lines_add_blank(out);
 	if (line->len && line->text[0] == '{' &&
 		log_json_fields(line->text, line->len, logs_add_field, out))

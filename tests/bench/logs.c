@@ -234,9 +234,8 @@ static double ours(struct bench *b, struct samples *latency)
 static void kill_one(struct bench *b, struct samples *times)
 {
 	struct err err = { 0 };
-	struct sessions *victim =
-		sessions_open(b->range, range_value(b->range, "DB_CONNINFO"), "bench-victim", 1,
-			"/dev/null", &err);
+	struct sessions *victim = sessions_open(b->range, range_value(b->range, "DB_CONNINFO"),
+		"bench-victim", 1, "/dev/null", &err);
 	int64_t at;
 
 	if (!victim)
@@ -253,7 +252,7 @@ static void kill_one(struct bench *b, struct samples *times)
 	expect(b, "was terminated and is gone", ANSWER_MS);
 	samples_add(times, ms_since(at));
 	sessions_close(victim);
-	if (!pty_await(b->pty, sees_not, (void *)(uintptr_t)"bench-vic", ANSWER_MS))
+	if (!pty_await(b->pty, sees_not, (void *)(uintptr_t) "bench-vic", ANSWER_MS))
 		die("the session that was ended stays on the screen");
 }
 

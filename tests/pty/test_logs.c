@@ -55,15 +55,15 @@ static bool has_containers(struct fixture *f)
 }
 
 #define NEW_NOISE                                                                                  \
-	"$docker rm -f " NOISE " >/dev/null 2>&1 || :;"                                           \
-	"$docker run -d --name " NOISE " -v /usr:/usr:ro -v $home:/data:ro"                       \
-	" $($docker inspect --format '{{.Config.Image}}' $APP_CONTAINER) sleep infinity >/dev/null"
+	"$docker rm -f " NOISE " >/dev/null 2>&1 || :;"                                            \
+	"$docker run -d --name " NOISE " -v /usr:/usr:ro -v $home:/data:ro"                        \
+	" $($docker inspect --format '{{.Config.Image}}' $APP_CONTAINER) sleep infinity "          \
+	">/dev/null"
 
 /* Text into the container's log; it must hold no quote. */
 static void say(struct fixture *f, const char *text)
 {
-	char *script = mem_printf(
-		"$docker exec " NOISE " sh -c 'echo \"%s\" >/proc/1/fd/1'", text);
+	char *script = mem_printf("$docker exec " NOISE " sh -c 'echo \"%s\" >/proc/1/fd/1'", text);
 
 	shell(f, script);
 	free(script);
@@ -148,7 +148,8 @@ static void logs_of_several_sources_are_one(void **state)
 
 	if (!has_containers(f))
 		skip();
-	p = console(f, 36, 120, "boardofone-api-1 infrastructure-postgres-1 boardofone-green-api-1");
+	p = console(
+		f, 36, 120, "boardofone-api-1 infrastructure-postgres-1 boardofone-green-api-1");
 	pty_wait_text(p, "3 logs following", LIVE_MS);
 	pty_wait_text(p, " green-api ", LIVE_MS);
 	pty_wait_text(p, " boardofone-api ", LIVE_MS);
@@ -259,7 +260,7 @@ static void logs_become_findings(void **state)
 /* --- cuts and replacements -------------------------------------------------------------------- */
 
 #define COUNT_TO(from, to)                                                                         \
-	"$docker exec " NOISE " sh -c 'i=" #from "; while [ $i -le " #to " ]; do "                \
+	"$docker exec " NOISE " sh -c 'i=" #from "; while [ $i -le " #to " ]; do "                 \
 	"echo count $i >/proc/1/fd/1; i=$((i+1)); done'"
 
 static void logs_go_on_where_they_were_cut(void **state)
@@ -326,7 +327,8 @@ static void logs_of_a_replaced_container_go_on(void **state)
 static void journal_add(struct fixture *f, const char *message, int priority)
 {
 	char *script = mem_printf(
-		"printf '__REALTIME_TIMESTAMP=%%s\\n_SYSTEMD_UNIT=api.service\\nSYSLOG_IDENTIFIER=api\\n"
+		"printf "
+		"'__REALTIME_TIMESTAMP=%%s\\n_SYSTEMD_UNIT=api.service\\nSYSLOG_IDENTIFIER=api\\n"
 		"_PID=7\\nPRIORITY=%d\\n_BOOT_ID=%%s\\nMESSAGE=%s\\n\\n' $(date +%%s%%6N)"
 		" $(tr -d - </proc/sys/kernel/random/boot_id) | " JOURNAL_REMOTE
 		" -o $home/api.journal - >/dev/null 2>&1",
@@ -381,7 +383,8 @@ static void logs_of_files_units_and_commands(void **state)
 	shell(f, "mkdir $home/bin; printf '#!/bin/sh\\nexec /usr/bin/journalctl"
 		 " --file=%s/api.journal \"$@\"\\n' $home >$home/bin/journalctl;"
 		 "chmod +x $home/bin/journalctl; echo the first line >$home/app.log;"
-		 "printf 'deploy\\tMigrate\\t2025-01-27T10:00:00.1Z \\342\\235\\214 Migration failed!\\n'"
+		 "printf 'deploy\\tMigrate\\t2025-01-27T10:00:00.1Z \\342\\235\\214 Migration "
+		 "failed!\\n'"
 		 " >$home/deploy.log");
 	journal_add(f, "unit broke", 3);
 	p = local_console(f, logs, deploy);
@@ -398,7 +401,8 @@ static void logs_of_files_units_and_commands(void **state)
 	journal_add(f, "unit is well", 6);
 	pty_wait_text(p, "api\\[7\\]: unit is well", LIVE_MS);
 	text = written(f, p);
-	assert_true(match_text(text, "the first line\n(.*\n)*.*the second line\n(.*\n)*.*a new file\n"));
+	assert_true(match_text(
+		text, "the first line\n(.*\n)*.*the second line\n(.*\n)*.*a new file\n"));
 	assert_null(strstr(strstr(text, "the second line") + 5, "the second line"));
 	free(text);
 	free(deploy);
@@ -423,7 +427,8 @@ static const char *const hostile[] = {
 	"\342\200\256override\342\200\254 \342\201\246isolate\342\201\251 \342\200\217mark",
 	"\377\376 \300\257 \355\240\200 \364\220\200\200 \342\202 bad UTF-8",
 	"e\314\201\314\201\314\201\314\201\314\201\314\201\314\201\314\201 a pile of marks",
-	"{\"msg\":\"json \\u001b]52;c;eA==\\u0007 \\u009b2J \\u202e \\u0000\",\"\\u001b[2J\":\"k\"}",
+	"{\"msg\":\"json \\u001b]52;c;eA==\\u0007 \\u009b2J \\u202e "
+	"\\u0000\",\"\\u001b[2J\":\"k\"}",
 	"10 %\r20 %\r30 %\rdone",
 	"\033[31m\033[999999999999;999999999m \033[", /* cut off */
 	"\033]0;never ends",
@@ -441,8 +446,8 @@ static void hostile_write(struct fixture *f)
 		fprintf(file, "%s\n", hostile[i]);
 	/* Every byte, and every byte after an escape and after a C1 introducer. */
 	for (a = 0; a < 256; a++)
-		fprintf(file, "byte %02x [%c] [\033%c] [\302\233%c] [\033[%c] [\033]%c]\n", (unsigned)a,
-			a, a, a, a, a);
+		fprintf(file, "byte %02x [%c] [\033%c] [\302\233%c] [\033[%c] [\033]%c]\n",
+			(unsigned)a, a, a, a, a, a);
 	for (a = 0; a < 32; a++)
 		for (b = 0; b < 256; b += 5)
 			fprintf(file, "%c%c%c", a, b, a);
@@ -530,8 +535,8 @@ static void logs_hostile_bytes_never_reach_the_terminal(void **state)
 
 /* --- in batch --------------------------------------------------------------------------------- */
 
-static void expect_run(struct fixture *f, const char *const *arguments, int status,
-	const char *out, const char *err)
+static void expect_run(struct fixture *f, const char *const *arguments, int status, const char *out,
+	const char *err)
 {
 	struct run_result result;
 	char *found;
@@ -563,22 +568,21 @@ static void batch_logs_prints_greps_and_merges(void **state)
 	shell(f, "$docker exec " NOISE " sh -c 'cat /data/hostile.bin >/proc/1/fd/2'");
 	expect_run(f, (const char *[]){ "-c", c, "logs", "prod", NOISE, NULL }, 0,
 		"Z count 1\n(.*\n)*.*Z count 2000\n", NULL);
-	expect_run(f,
-		(const char *[]){ "-c", c, "logs", "prod", NOISE, "--grep", "COUNT 7", NULL }, 1,
-		"\\A\\z", NULL);
+	expect_run(f, (const char *[]){ "-c", c, "logs", "prod", NOISE, "--grep", "COUNT 7", NULL },
+		1, "\\A\\z", NULL);
 	expect_run(f,
 		(const char *[]){ "-c", c, "logs", "prod", NOISE, "--grep", "count 1?7$", NULL }, 0,
 		"\\A[-0-9T:.]+Z count 7\n[-0-9T:.]+Z count 17\n\\z", NULL);
 	expect_run(f,
-		(const char *[]){ "-c", c, "logs", "prod", NOISE, "boardofone-api-1", "--since", "1h",
-			"--grep", "count 2000|startup complete", NULL },
+		(const char *[]){ "-c", c, "logs", "prod", NOISE, "boardofone-api-1", "--since",
+			"1h", "--grep", "count 2000|startup complete", NULL },
 		0, "boardofone-api-1 .*startup complete(.*\n)*.*" NOISE " count 2000\n", NULL);
 	expect_run(f, (const char *[]){ "-c", c, "logs", "prod", "no-such", NULL }, 3, "\\A\\z",
 		"no-such cannot be read");
 	expect_run(f, (const char *[]){ "-c", c, "logs", "prod", "--since", "soon", NULL }, 64,
 		"\\A\\z", "--since soon is no span of time");
-	expect_run(f, (const char *[]){ "-c", c, "logs", "prod", "--grep", "(", NULL }, 64, "\\A\\z",
-		"the pattern \\( is not valid");
+	expect_run(f, (const char *[]){ "-c", c, "logs", "prod", "--grep", "(", NULL }, 64,
+		"\\A\\z", "the pattern \\( is not valid");
 }
 
 /* A reader that has enough ends it, at once and quietly. */
@@ -627,8 +631,8 @@ int main(void)
 			logs_of_a_replaced_container_go_on, fixture_setup, remove_noise),
 		cmocka_unit_test_setup_teardown(
 			logs_of_files_units_and_commands, fixture_setup, remove_noise),
-		cmocka_unit_test_setup_teardown(logs_hostile_bytes_never_reach_the_terminal,
-			fixture_setup, remove_noise),
+		cmocka_unit_test_setup_teardown(
+			logs_hostile_bytes_never_reach_the_terminal, fixture_setup, remove_noise),
 		cmocka_unit_test_setup_teardown(
 			batch_logs_prints_greps_and_merges, fixture_setup, remove_noise),
 		cmocka_unit_test_setup_teardown(

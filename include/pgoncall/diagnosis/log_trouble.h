@@ -17,7 +17,7 @@
 #include <pgoncall/migrations/graph.h>
 
 #define LOG_TROUBLE_AGES_NS (30 * INT64_C(60000000000)) /* after the last time it was said */
-#define LOG_TROUBLE_MAX     24                           /* kinds of match */
+#define LOG_TROUBLE_MAX     24                          /* kinds of match */
 
 struct log_trouble_item {
 	enum log_match_kind kind; /* LOG_MATCH_NONE: free */
@@ -30,9 +30,9 @@ struct log_trouble_item {
 
 struct log_trouble {
 	struct log_trouble_item items[LOG_TROUBLE_MAX]; /* by kind */
-	char *running;          /* the revision that a log says an upgrade began to run; NULL: none */
-	int64_t running_since;  /* wall */
-	int64_t completed_at;   /* the last success line; 0: none */
+	char *running; /* the revision that a log says an upgrade began to run; NULL: none */
+	int64_t running_since; /* wall */
+	int64_t completed_at;  /* the last success line; 0: none */
 };
 
 /* Start with a zeroed struct. */

@@ -15,11 +15,11 @@
 
 struct log_resume {
 	struct {
-		int64_t last_ns;    /* the newest; 0: none came */
-		unsigned at_last;   /* lines of just that time that came */
-		int64_t until_ns;   /* since the stream began again: lines before it are old */
-		unsigned skip;      /* and so many of just that time */
-	} of[2];                    /* stdout and stderr come apart */
+		int64_t last_ns;  /* the newest; 0: none came */
+		unsigned at_last; /* lines of just that time that came */
+		int64_t until_ns; /* since the stream began again: lines before it are old */
+		unsigned skip;    /* and so many of just that time */
+	} of[2];                  /* stdout and stderr come apart */
 };
 
 /* The stream begins, or begins again. */

@@ -41,8 +41,7 @@ const struct log_ring *log_store_ring(const struct log_store *store, size_t sour
 size_t log_store_errors(const struct log_store *store, size_t source);
 
 /* Takes what *line holds. now: monotonic. */
-void log_store_add_take(
-	struct log_store *store, size_t source, struct log_line *line, int64_t now);
+void log_store_add_take(struct log_store *store, size_t source, struct log_line *line, int64_t now);
 /* Lines that wait for their place. */
 size_t log_store_waiting(const struct log_store *store);
 /* Puts lines in order that have waited long enough; all: every one. Returns whether any was. */

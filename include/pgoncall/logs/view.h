@@ -63,8 +63,8 @@ enum log_view_found { LOG_VIEW_FOUND, LOG_VIEW_NONE, LOG_VIEW_UNFINISHED, LOG_VI
 
 /* Looks from `from` (itself included) in a direction (1, -1), around the ends. *row is set on FOUND;
  * on UNFINISHED, after a fifth of a second, it is where to go on. */
-enum log_view_found log_view_search(const struct log_view *view, struct log_regex *regex, size_t from,
-	int direction, size_t *row);
+enum log_view_found log_view_search(const struct log_view *view, struct log_regex *regex,
+	size_t from, int direction, size_t *row);
 /* The next error in a direction after `from`, not around the ends. */
 bool log_view_next_error(const struct log_view *view, size_t from, int direction, size_t *row);
 

@@ -13,7 +13,8 @@
 
 #include <pgoncall/logs/store.h>
 
-static void add(struct log_store *store, size_t source, int64_t time_ns, const char *text, int64_t now)
+static void add(
+	struct log_store *store, size_t source, int64_t time_ns, const char *text, int64_t now)
 {
 	struct log_raw raw = {
 		.text = text, .len = strlen(text), .has_time = true, .time_ns = time_ns

@@ -161,7 +161,8 @@ static void view_survives_what_is_dropped(void **state)
 	/* The note about dropped lines is the first row, whatever the filter. */
 	assert_int_equal(log_view_line(f.view, 0)->kind, LOG_LINE_DROPPED);
 	for (i = 1; i < n; i++)
-		assert_int_equal(log_view_line(f.view, i)->text[log_view_line(f.view, i)->len - 1], '7');
+		assert_int_equal(
+			log_view_line(f.view, i)->text[log_view_line(f.view, i)->len - 1], '7');
 	assert_string_equal(log_view_line(f.view, n - 1)->text, "a line number 4997");
 	assert_int_equal(log_view_row(f.view, log_view_ref(f.view, n - 1)), n - 1);
 	assert_int_equal(log_view_row_at(f.view, 4990), n - 1);
