@@ -1,6 +1,6 @@
 /*
- * PCRE2 with limits; see the header. Where the CPU allows, patterns are compiled to machine code: a
- * filter is tried on every line that comes.
+ * PCRE2 with limits; see the header. It is interpreted: machine code made at run time is forbidden on
+ * hardened systems, and log lines do not come that fast.
  */
 #include <pgoncall/logs/regex.h>
 
@@ -19,8 +19,6 @@ enum {
 	MATCH_LIMIT = 30000, /* steps for one line: under a millisecond */
 	DEPTH_LIMIT = 5000,
 	HEAP_LIMIT_KIB = 1024,
-	JIT_STACK_MIN = 32 << 10,
-	JIT_STACK_MAX = 512 << 10,
 	SHOWN_MAX = 40 /* bytes of a pattern in a sentence */
 };
 
@@ -29,7 +27,6 @@ struct log_regex {
 	pcre2_code *code;
 	pcre2_match_data *data;
 	pcre2_match_context *context;
-	pcre2_jit_stack *stack;
 };
 
 /* A capital asks for exact case; one behind a backslash (\S, \W) is no letter. */
@@ -53,10 +50,6 @@ static void limit(struct log_regex *regex)
 	pcre2_set_match_limit(regex->context, MATCH_LIMIT);
 	pcre2_set_depth_limit(regex->context, DEPTH_LIMIT);
 	pcre2_set_heap_limit(regex->context, HEAP_LIMIT_KIB);
-	if (pcre2_jit_compile(regex->code, PCRE2_JIT_COMPLETE) == 0) {
-		regex->stack = pcre2_jit_stack_create(JIT_STACK_MIN, JIT_STACK_MAX, NULL);
-		pcre2_jit_stack_assign(regex->context, NULL, regex->stack);
-	}
 }
 
 static int refuse(const char *pattern, int code, size_t at, struct err *err)
@@ -102,7 +95,6 @@ void log_regex_free(struct log_regex *regex)
 		return;
 	pcre2_match_data_free(regex->data);
 	pcre2_match_context_free(regex->context);
-	pcre2_jit_stack_free(regex->stack);
 	pcre2_code_free(regex->code);
 	free(regex->pattern);
 	free(regex);
