@@ -74,6 +74,24 @@ static int check_log_memory(const char *value, char *why, size_t size)
 	return -1;
 }
 
+/* Some places are left for what :logs adds. */
+#define LOGS_MAX 48
+
+static int check_logs(const char *value, char *why, size_t size)
+{
+	struct strlist words;
+	bool fits;
+
+	strlist_init(&words);
+	strlist_add_words(&words, value);
+	fits = words.n <= LOGS_MAX;
+	strlist_fini(&words);
+	if (fits)
+		return 0;
+	snprintf(why, size, "names more than %d logs", LOGS_MAX);
+	return -1;
+}
+
 /* A word beginning with '-' would be taken as an option by ssh(1). */
 static int check_ssh(const char *value, char *why, size_t size)
 {
@@ -126,7 +144,7 @@ const struct config_key_info config_keys[CONFIG_KEY_COUNT] = {
 		.fallback = "alembic_version",
 		.check = check_table },
 	[CONFIG_REPOSITORY] = { .name = "repository", .target = true },
-	[CONFIG_LOGS] = { .name = "logs", .target = true },
+	[CONFIG_LOGS] = { .name = "logs", .target = true, .check = check_logs },
 	[CONFIG_LOG_MEMORY] = { .name = "log_memory",
 		.target = true,
 		.fallback = "16MiB",

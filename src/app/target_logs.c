@@ -218,8 +218,8 @@ static void logs_start_source(struct target_source *source)
 	} else {
 		source->gap = source->begun && source->lost_at;
 		log_feed_begin(source);
-		source->stream = host_stream_start(
-			target->loop, transport, buf_str(&command), NULL, 0, &events);
+		source->stream = host_stream_start_tied(
+			target->loop, transport, buf_str(&command), &events);
 		if (source->held)
 			host_stream_pause(source->stream);
 		logs_set_state(source, "following");

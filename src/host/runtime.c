@@ -176,7 +176,7 @@ static int container_logs(const struct host_runtime *runtime, const struct host_
 		host_command_add_argv(out, (const char *const[]){ "inspect", "--type", "container",
 						   "--format", "@{{.Id}} {{.State.StartedAt}}",
 						   logs->container, NULL });
-		buf_add_str(out, " 2>/dev/null; ");
+		buf_add_str(out, " 2>/dev/null; exec ");
 	}
 	runtime_begin(runtime, out);
 	host_command_add(out, "logs");

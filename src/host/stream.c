@@ -16,6 +16,7 @@
 
 #include <pgoncall/base/buf.h>
 #include <pgoncall/base/mem.h>
+#include <pgoncall/host/quote.h>
 
 #define STREAM_QUIET_MS                                                                            \
 	1000            /* how long an output without end is waited for after the command's end */
@@ -192,16 +193,21 @@ static void stream_on_done(void *arg, int status, const struct err *err)
 	stream_free_if_done(stream);
 }
 
-static int stream_make_ends(struct host_stream *stream, bool with_input, int far[3])
+/* Its stdin; held: it is only kept open. */
+enum stream_input { STREAM_INPUT_NONE, STREAM_INPUT_WRITTEN, STREAM_INPUT_HELD };
+
+static int stream_make_ends(struct host_stream *stream, enum stream_input input, int far[3])
 {
 	int i, pair[2];
 
 	far[STREAM_IN] = far[STREAM_OUT] = far[STREAM_ERR] = -1;
-	for (i = with_input ? STREAM_IN : STREAM_OUT; i <= STREAM_ERR; i++) {
+	for (i = input ? STREAM_IN : STREAM_OUT; i <= STREAM_ERR; i++) {
 		if (loop_socketpair(pair, &stream->err) < 0)
 			return -1;
 		stream->ends[i].fd = pair[0];
 		far[i] = pair[1];
+		if (i == STREAM_IN && input == STREAM_INPUT_HELD)
+			continue;
 		stream->ends[i].poll = loop_poll_start(stream->loop, pair[0],
 			i == STREAM_IN ? LOOP_WRITE : LOOP_READ,
 			i == STREAM_IN ? stream_on_input : stream_on_output, &stream->ends[i]);
@@ -209,8 +215,8 @@ static int stream_make_ends(struct host_stream *stream, bool with_input, int far
 	return 0;
 }
 
-struct host_stream *host_stream_start(struct loop *loop, struct transport *transport,
-	const char *command, const void *stdin_bytes, size_t stdin_len,
+static struct host_stream *stream_start(struct loop *loop, struct transport *transport,
+	const char *command, enum stream_input input, const void *stdin_bytes, size_t stdin_len,
 	const struct host_stream_events *events)
 {
 	struct host_stream *stream = mem_calloc(1, sizeof(*stream));
@@ -225,7 +231,7 @@ struct host_stream *host_stream_start(struct loop *loop, struct transport *trans
 	}
 	if (stdin_bytes)
 		buf_add(&stream->input, stdin_bytes, stdin_len);
-	if (stream_make_ends(stream, stdin_bytes != NULL, far) < 0) {
+	if (stream_make_ends(stream, input, far) < 0) {
 		for (i = 0; i < 3; i++)
 			if (far[i] >= 0)
 				close(far[i]);
@@ -235,6 +241,40 @@ struct host_stream *host_stream_start(struct loop *loop, struct transport *trans
 		return stream;
 	}
 	transport->ops->exec(transport, command, far, stream_on_done, stream);
+	return stream;
+}
+
+struct host_stream *host_stream_start(struct loop *loop, struct transport *transport,
+	const char *command, const void *stdin_bytes, size_t stdin_len,
+	const struct host_stream_events *events)
+{
+	return stream_start(loop, transport, command,
+		stdin_bytes ? STREAM_INPUT_WRITTEN : STREAM_INPUT_NONE, stdin_bytes, stdin_len,
+		events);
+}
+
+/*
+ * A watcher reads our end of stdin, on which nothing ever comes: at its end it ends the command. It
+ * holds neither stdout nor stderr, and is ended first when the command ends by itself, so that it
+ * cannot hit what took the number of a process that is gone. (The shell gives what runs in the
+ * background /dev/null for stdin; hence descriptor 3.)
+ */
+struct host_stream *host_stream_start_tied(struct loop *loop, struct transport *transport,
+	const char *command, const struct host_stream_events *events)
+{
+	struct buf script = BUF_INIT, line = BUF_INIT;
+	struct host_stream *stream;
+
+	buf_printf(&script,
+		"exec 3<&0; { %s; } </dev/null 3<&- & p=$!;"
+		" { cat <&3; kill $p; } >/dev/null 2>&1 & w=$!;"
+		" exec 3<&- </dev/null; wait $p; s=$?; kill $w 2>/dev/null; exit $s",
+		command);
+	buf_add_str(&line, "exec sh -c");
+	host_command_add(&line, buf_str(&script));
+	stream = stream_start(loop, transport, buf_str(&line), STREAM_INPUT_HELD, NULL, 0, events);
+	buf_fini(&script);
+	buf_fini(&line);
 	return stream;
 }
 

@@ -78,7 +78,7 @@ compare_startup() {
 # WHAT UNIT OURS LIMIT: an absolute limit.
 most() {
     verdict=$(awk -v ours="$3" -v limit="$4" 'BEGIN {
-        printf "%s", ours > 0 && ours <= limit ? "ok" : "MISSED"
+        printf "%s", (ours > 0 && ours <= limit) ? "ok" : "MISSED"
     }')
     printf '%-42s %9s %9s %-4s  %6s  at-most %5s  %s\n' "$1" "$3" "-" "$2" "-" "$4" "$verdict"
     [ "$verdict" = ok ] || missed=1

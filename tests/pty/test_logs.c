@@ -319,6 +319,37 @@ static void logs_of_a_replaced_container_go_on(void **state)
 	fixture_quit(p);
 }
 
+/* A container that is quiet never lets "docker logs -f" notice that nobody reads any more: the console
+ * must not leave it behind on the host, whether it is left or its link is cut. */
+static void logs_leave_nothing_running_on_the_host(void **state)
+{
+	static const char gone[] =
+		"for i in $(seq 200); do n=$(pgrep -cf \"^$RUNTIME_COMMAND logs -f .*" NOISE
+		"\" || :); [ $n -gt %d ] || exit 0; sleep 0.1; done; exit 1";
+	struct fixture *f = *state;
+	struct err err = { 0 };
+	char *script;
+	struct pty *p;
+
+	if (!has_containers(f))
+		skip();
+	shell(f, NEW_NOISE);
+	p = console(f, 36, 120, NOISE);
+	pty_wait_text(p, "3 Logs─── " NOISE " following", LIVE_MS);
+	say(f, "only once");
+	pty_wait_text(p, "only once", LIVE_MS);
+	shell(f, "pgrep -f \"^$RUNTIME_COMMAND logs -f .*" NOISE "\" >/dev/null");
+	fixture_check(range_sshd_kill_connections(f->range, &err), &err);
+	pty_wait_text(p, "the link was lost", LIVE_MS);
+	script = mem_printf(gone, 1);
+	shell(f, script);
+	free(script);
+	fixture_quit(p);
+	script = mem_printf(gone, 0);
+	shell(f, script);
+	free(script);
+}
+
 /* --- files, the journal, a local command ------------------------------------------------------ */
 
 #define JOURNAL_REMOTE "/lib/systemd/systemd-journal-remote"
@@ -629,6 +660,8 @@ int main(void)
 			logs_go_on_where_they_were_cut, fixture_setup, remove_noise),
 		cmocka_unit_test_setup_teardown(
 			logs_of_a_replaced_container_go_on, fixture_setup, remove_noise),
+		cmocka_unit_test_setup_teardown(
+			logs_leave_nothing_running_on_the_host, fixture_setup, remove_noise),
 		cmocka_unit_test_setup_teardown(
 			logs_of_files_units_and_commands, fixture_setup, remove_noise),
 		cmocka_unit_test_setup_teardown(

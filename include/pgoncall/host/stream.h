@@ -30,6 +30,11 @@ struct host_stream;
 struct host_stream *host_stream_start(struct loop *loop, struct transport *transport,
 	const char *command, const void *stdin_bytes, size_t stdin_len,
 	const struct host_stream_events *events);
+/* A command that would go on for ever: it is ended there when the stream is stopped here, or the link
+ * is lost (an SSH server leaves what it started alone, and a log that is quiet never finds out that
+ * nobody reads). Its stdin is /dev/null. The far side's shell must be POSIX's. */
+struct host_stream *host_stream_start_tied(struct loop *loop, struct transport *transport,
+	const char *command, const struct host_stream_events *events);
 /* No callback any more; the far end sees its output closed. NULL is allowed. */
 void host_stream_stop(struct host_stream *stream);
 /* While paused nothing is read, on_end waits as well, and the far end is slowed by flow control. */

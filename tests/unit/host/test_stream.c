@@ -2,6 +2,7 @@
  * Following a command's output: pieces in order, pausing, stopping from inside callbacks.
  */
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -107,6 +108,41 @@ static void stream_stops_from_inside_its_callback(void **state)
 	settle(loop);
 	assert_int_equal(f.ends, 0);
 	follower_fini(&f);
+}
+
+static bool is_alive(long pid)
+{
+	return pid > 0 && kill((pid_t)pid, 0) == 0;
+}
+
+/* A command that is quiet ends when its stream is stopped; one that ends tells its status and leaves
+ * no watcher. */
+static void stream_tied_command_ends_with_it(void **state)
+{
+	struct follower f = { 0 }, g = { 0 };
+	const struct host_stream_events events = { on_data, on_end, &f };
+	const struct host_stream_events others = { on_data, on_end, &g };
+	long pid;
+
+	(void)state;
+	f.stream = host_stream_start_tied(
+		loop, transport, "echo $$; exec sh -c 'echo $$; exec sleep 300'", &events);
+	wait_for(loop, f.got[HOST_STDOUT].len > 0 && strchr(buf_str(&f.got[HOST_STDOUT]), '\n') &&
+			       strchr(strchr(buf_str(&f.got[HOST_STDOUT]), '\n') + 1, '\n'));
+	pid = strtol(strchr(buf_str(&f.got[HOST_STDOUT]), '\n'), NULL, 10);
+	assert_true(is_alive(pid));
+	host_stream_stop(f.stream);
+	wait_for(loop, !is_alive(pid));
+	assert_int_equal(f.ends, 0);
+
+	g.stream = host_stream_start_tied(
+		loop, transport, "read x; echo \"[$x]\"; echo e >&2; exit 7", &others);
+	wait_for(loop, g.ends == 1);
+	assert_int_equal(g.status, 7);
+	assert_string_equal(buf_str(&g.got[HOST_STDOUT]), "[]\n");
+	assert_string_equal(buf_str(&g.got[HOST_STDERR]), "e\n");
+	follower_fini(&f);
+	follower_fini(&g);
 }
 
 /* While paused nothing comes, the command's end included; then everything does. */
@@ -218,6 +254,7 @@ int main(void)
 #define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
 	const struct CMUnitTest tests[] = {
 		TEST(stream_hands_on_pieces_as_they_come),
+		TEST(stream_tied_command_ends_with_it),
 		TEST(stream_stops_from_inside_its_callback),
 		TEST(stream_pause_holds_data_and_end_back),
 		TEST(stream_paused_over_its_whole_life_still_ends),
