@@ -114,12 +114,12 @@ compare_logs() {
     PGONCALL_RANGE=$range timeout 600 "$build/bench/logs" "$tmp/config" 100000000 "$pour" \
         "ssh -F $SSH_CONFIG server $follow | cat" >"$tmp/logs"
     # shellcheck disable=SC2046
-    row "log flood, 100 MB (ssh ... logs | cat)" MB/s $(numbers throughput "$tmp/logs") at-least 0.5
+    row "log flood, 100 MB (ssh ... logs | cat)" MB/s at-least 0.5 $(numbers throughput "$tmp/logs")
     # shellcheck disable=SC2046
     set -- $(numbers keys "$tmp/logs")
     most "  keys while it pours, 99th percentile" ms "$1" 50
     # shellcheck disable=SC2046
-    row "  ending a session (without the flood)" ms $(numbers kill "$tmp/logs") at-most 1.5
+    row "  ending a session (without the flood)" ms at-most 1.5 $(numbers kill "$tmp/logs")
     most "  memory of the console, at most" MB "$(numbers memory "$tmp/logs")" 64
 }
 
