@@ -7,9 +7,10 @@ set -eu
 packages="$* build-essential pkg-config git
     libncurses-dev libpq-dev libssh2-1-dev libedit-dev libuv1-dev libutf8proc-dev libbsd-dev
     libinih-dev libjansson-dev libarchive-dev libssl-dev libpcre2-dev libcmark-dev
-    libcmocka-dev libvterm-dev valgrind mandoc shellcheck
+    libcurl4-openssl-dev libcmocka-dev libvterm-dev valgrind mandoc shellcheck
     openssh-server openssh-client postgresql-15 alembic python3-psycopg2
-    docker.io iproute2 procps less socat netcat-openbsd systemd-journal-remote
+    docker.io docker-compose iproute2 procps strace curl less socat netcat-openbsd
+    systemd-journal-remote
     podman runc containernetworking-plugins iptables sudo ca-certificates libcmark-dev
     libpam-wrapper libpam-google-authenticator python3-paramiko
     krb5-kdc krb5-admin-server krb5-user"

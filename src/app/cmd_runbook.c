@@ -1,22 +1,30 @@
 /*
- * pgoncall runbook: list, show and lint runbooks. Reads files of this machine only.
+ * pgoncall runbook: list, show, lint and plan. All but plan read files of this machine only; plan looks
+ * at the target, to print what each step would send, and runs nothing of it.
  */
 #include <stdio.h>
 #include <stdlib.h>
 
 #include <pgoncall/app/command.h>
 #include <pgoncall/app/runbooks.h>
+#include <pgoncall/base/mem.h>
 #include <pgoncall/base/str.h>
 #include <pgoncall/base/utf8.h>
+#include <pgoncall/host/quote.h>
 #include <pgoncall/runbook/lint.h>
+
+#include "batch.h"
+#include "run_vars.h"
 
 static int runbook_run(const struct invocation *in);
 
 const struct command command_runbook = {
 	.name = "runbook",
-	.args = "list | show NAME | lint FILE...",
-	.summary = "the built-in runbooks; lint: what is wrong with a file",
-	.details = "lint names every problem with file:line and exits 1 when there is any.",
+	.args = "list | show NAME | lint FILE... | plan NAME TARGET",
+	.summary = "the runbooks; lint: what is wrong with a file; plan: what a run would send",
+	.details = "lint names every problem with file:line and exits 1 when there is any.\n"
+		   "plan prints every step with its values, what it would ask for, and what it expects;\n"
+		   "it connects to look at the target, and runs nothing.",
 	.min_args = 1,
 	.max_args = -1,
 	.run = runbook_run,
@@ -91,8 +99,93 @@ static int runbook_with_library(const struct invocation *in,
 	return status;
 }
 
+/* --- plan ------------------------------------------------------------------------------------ */
+
+static int plan_print(struct batch *batch)
+{
+	const struct config_section *section = target_section(batch->target);
+	struct run_place place = {
+		.section = section, .runtime = *target_runtime(batch->target), .application = "pgoncall-RUN"
+	};
+	struct runbook_options options = { .quote = host_quote_word,
+		.wrap = run_place_wrap,
+		.wrap_arg = &place,
+		.application = place.application };
+	struct runbook_library library;
+	const struct runbook *runbook;
+	struct runbook_vars vars = { 0 };
+	char *name = mem_printf("%s@%s", config_get(section, CONFIG_DB_NAME), section->name);
+	struct err err;
+	int status = EXIT_OK;
+
+	policy_environment_parse(config_get(section, CONFIG_ENVIRONMENT), &options.environment);
+	options.target = name;
+	run_vars_provide(section, target_snapshot(batch->target), target_graph(batch->target), &vars);
+	runbook = runbooks_load(&library, config_get(section, CONFIG_RUNBOOKS), &err) == 0
+		? runbook_library_find(&library, batch->in->args[1], &err)
+		: NULL;
+	if (runbook)
+		runbook_plan(runbook, &options, &vars, stdout);
+	else
+		status = command_fail(&err);
+	runbook_library_fini(&library);
+	runbook_vars_fini(&vars);
+	free(name);
+	return status;
+}
+
+static void plan_advance(struct batch *batch)
+{
+	if (target_snapshot(batch->target) && target_migrations_settled(batch->target))
+		batch_end(batch, plan_print(batch));
+}
+
+/* What the configuration alone says is printed all the same. */
+static void plan_failed(struct batch *batch, const struct err *why)
+{
+	int status = command_fail(why), printed = plan_print(batch);
+
+	batch_end(batch, printed == EXIT_OK ? status : printed);
+}
+
+/* A name that does not exist is said before anything is connected to. */
+static int plan_check_name(const struct invocation *in)
+{
+	const struct config_section *section;
+	struct runbook_library library;
+	struct config config;
+	struct err err;
+	int status = EXIT_OK;
+
+	if (config_load(&config, in->config_path, &err) < 0)
+		return command_fail(&err);
+	section = config_find(&config, in->args[2], &err);
+	if (!section) {
+		config_fini(&config);
+		return command_fail(&err);
+	}
+	if (runbooks_load(&library, config_get(section, CONFIG_RUNBOOKS), &err) < 0)
+		status = command_fail(&err);
+	else if (!runbook_library_find(&library, in->args[1], &err))
+		status = command_fail(&err);
+	runbook_library_fini(&library);
+	config_fini(&config);
+	return status;
+}
+
+static int runbook_plan_target(const struct invocation *in)
+{
+	int status = plan_check_name(in);
+
+	if (status != EXIT_OK)
+		return status;
+	return batch_run(in, in->args[2], TARGET_DATABASE | TARGET_MIGRATIONS, plan_advance, plan_failed);
+}
+
 static int runbook_run(const struct invocation *in)
 {
+	if (str_equal(in->args[0], "plan") && in->n_args == 3)
+		return runbook_plan_target(in);
 	if (str_equal(in->args[0], "list") && in->n_args == 1)
 		return runbook_with_library(in, runbook_list);
 	if (str_equal(in->args[0], "show") && in->n_args == 2)

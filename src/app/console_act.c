@@ -19,7 +19,7 @@ static void act_do(struct app *app, const char *typed);
 
 /* --- journal --------------------------------------------------------------------------------- */
 
-static char *journal_person(void)
+char *app_person(void)
 {
 	const struct passwd *pw = getpwuid(getuid());
 	const char *sudo = getenv("SUDO_USER");
@@ -44,15 +44,25 @@ static void journal_fill_meta(
 	meta->role = snapshot ? snapshot->server.role : NULL;
 }
 
-/* done: NULL shows what fails. */
-static void app_record(
+void app_record(
 	struct app *app, const struct journal_entry *entry, recorder_done done, void *arg)
 {
 	struct journal_meta meta;
-	char *person = journal_person();
+	char *person = app_person();
 
 	journal_fill_meta(app, person, &meta);
 	recorder_write(app->recorder, &meta, entry, done, arg);
+	free(person);
+}
+
+void app_journal_resume(struct app *app, const char *incident)
+{
+	struct journal_meta meta;
+	char *person = app_person();
+
+	journal_fill_meta(app, person, &meta);
+	meta.incident = incident;
+	recorder_open(app->recorder, &meta, NULL, NULL);
 	free(person);
 }
 
@@ -164,7 +174,7 @@ void app_arm_tick(struct app *app)
 
 /* --- the gate -------------------------------------------------------------------------------- */
 
-static void act_gate_state(struct app *app, struct gate_state *state)
+void app_gate_state(struct app *app, struct gate_state *state)
 {
 	const struct db_snapshot *snapshot = target_snapshot(app->target);
 	struct db_conn *acting = target_acting_conn(app->target);
@@ -189,12 +199,12 @@ static enum policy_act act_policy(enum db_action_kind kind)
 	return kind == DB_ACTION_CANCEL ? POLICY_ACT_CANCEL : POLICY_ACT_TERMINATE;
 }
 
-static char *act_target_name(const struct app *app)
+char *app_target_name(const struct app *app)
 {
 	return mem_printf("%s@%s", config_get(app->section, CONFIG_DB_NAME), app->section->name);
 }
 
-/* `name` is act_target_name's and must outlive the request. */
+/* `name` is app_target_name's and must outlive the request. */
 static void act_gate_request(const struct app *app, const char *name, const char *typed,
 	struct gate_request *request)
 {
@@ -327,14 +337,38 @@ static void act_fill_facts(struct act_facts *facts, const struct db_session *s)
 static void act_on_silence(struct loop_timer *timer, void *arg)
 {
 	struct app *app = arg;
+	struct console_intent intent;
 
 	loop_timer_stop(timer);
 	app->silence = NULL;
-	if (console_expire(app->console).kind == INTENT_DECLINED) {
+	intent = console_expire(app->console);
+	if (intent.kind == INTENT_DECLINED) {
+		if (!app_run_intent(app, &intent))
+			app_act_stop(app);
 		app_message(app, CONSOLE_INFO, "no answer for %d s: nothing was done", CONFIRM_TIMEOUT_S);
-		app_act_stop(app);
 	}
 	app_dirty(app);
+}
+
+void app_confirm(struct app *app, const struct confirm_request *request)
+{
+	term_flush_input(app->term);
+	console_confirm(app->console, request);
+	loop_timer_stop(app->silence);
+	app->silence =
+		loop_timer_start(app->loop, CONFIRM_TIMEOUT_S * 1000, 0, act_on_silence, app);
+	app_dirty(app);
+}
+
+void app_confirm_over(struct app *app)
+{
+	loop_timer_stop(app->silence);
+	app->silence = NULL;
+}
+
+enum confirm_level app_confirm_level(enum policy_level level)
+{
+	return act_confirm_levels[level];
 }
 
 /* --- several at once ------------------------------------------------------------------------- */
@@ -417,7 +451,7 @@ static bool act_is_as_confirmed(const struct app *app, const struct db_session *
 
 static void act_ask(struct app *app, const struct db_session *s, const struct act_many *many)
 {
-	char *name = act_target_name(app);
+	char *name = app_target_name(app);
 	struct confirm_request request = { .id = APP_ASK_ACT };
 	struct gate_request gate;
 	struct act_facts facts;
@@ -448,26 +482,21 @@ static void act_ask(struct app *app, const struct db_session *s, const struct ac
 		request.facts = many->facts;
 		request.n_facts = many->n;
 	}
-	term_flush_input(app->term);
-	console_confirm(app->console, &request);
-	loop_timer_stop(app->silence);
-	app->silence =
-		loop_timer_start(app->loop, CONFIRM_TIMEOUT_S * 1000, 0, act_on_silence, app);
+	app_confirm(app, &request);
 	free(question);
 	free(name);
-	app_dirty(app);
 }
 
 /* Whether the act makes sense and would be allowed once confirmed: refused before anything is asked. */
 static int act_check(struct app *app, const struct db_session *s, struct err *err)
 {
-	char *name = act_target_name(app);
+	char *name = app_target_name(app);
 	struct gate_request request;
 	struct gate_state state;
 	int rc = -1;
 
 	if (db_action_check(&target_snapshot(app->target)->server, s, app->act.kind, err) == 0) {
-		act_gate_state(app, &state);
+		app_gate_state(app, &state);
 		/* It may have to be made first: act_on_journal. */
 		state.journal_ok = recorder_ok(app->recorder);
 		act_gate_request(app, name, NULL, &request);
@@ -507,7 +536,7 @@ static void act_on_journal(void *arg, int64_t seq, const struct err *err)
 static void act_open_journal(struct app *app)
 {
 	struct journal_meta meta;
-	char *person = journal_person();
+	char *person = app_person();
 
 	journal_fill_meta(app, person, &meta);
 	recorder_open(app->recorder, &meta, act_on_journal, app);
@@ -715,7 +744,7 @@ static void act_on_intent(void *arg, int64_t seq, const struct err *err)
 		return;
 	}
 	app->act.intent_seq = seq;
-	act_gate_state(app, &state);
+	app_gate_state(app, &state);
 	if (gate_permit_use(app->gate, permit, &state, app->act.action.shown, seq, &why) < 0) {
 		act_write_result(app, DB_ACTION_FAILED, "not sent: the gate refused it");
 		act_refused(app, &why);
@@ -760,9 +789,9 @@ static void act_do(struct app *app, const char *typed)
 	struct err err;
 	char *name;
 
-	name = act_target_name(app);
+	name = app_target_name(app);
 	app->act.started = clock_monotonic();
-	act_gate_state(app, &state);
+	app_gate_state(app, &state);
 	act_gate_request(app, name, typed, &request);
 	app->act.permit = gate_permit_take(app->gate, &state, &request, &err);
 	if (app->act.permit) {

@@ -32,6 +32,14 @@ enum app_question {
 	APP_ASK_CONNECTING,
 	APP_ASK_RUNBOOK,
 	APP_ASK_COLUMNS,
+	APP_ASK_RUN_CONFIRM, /* from here on: of the runbook that is open */
+	APP_ASK_RUN_PICK,
+	APP_ASK_RUN_VALUE,
+	APP_ASK_RUN_REASON,
+	APP_ASK_RUN_LINK,
+	APP_ASK_RUN_INTERRUPT,
+	APP_ASK_RUN_RESUME,
+	APP_ASK_RUN_SETTLE,
 };
 
 /* Acts on sessions, one after another: the one that is asked about or runs, and those to come. */
@@ -98,6 +106,9 @@ struct app {
 	char arming_reason[256];
 	struct recorder *recorder;    /* the journal of this console's incident */
 	struct app_act act;
+	unsigned run_serial;          /* counts the runbooks that were opened */
+	struct app_run *run;          /* the runbook that is open, or NULL; console_run.h */
+	struct app_settle *settle;    /* what an earlier console left open; console_settle.c */
 };
 
 /* console_loop.c: terminal, keys, drawing. */
@@ -177,11 +188,49 @@ void app_preview(struct app *app, const char *id, bool down);
 /* Ends what is being printed; it stays on its page, and says so. Returns whether there was any. */
 bool app_preview_interrupt(struct app *app);
 void app_preview_fini(struct app *app);
+/* "login@machine", to be freed. */
+char *app_person(void);
+/* Gives a record to the journal; done NULL shows what fails. */
+void app_record(
+	struct app *app, const struct journal_entry *entry, recorder_done done, void *arg);
+/* Goes on in the journal of an earlier incident; nothing has been written yet. */
+void app_journal_resume(struct app *app, const char *incident);
+
+/* What the gate is told: everything as it is now. */
+void app_gate_state(struct app *app, struct gate_state *state);
+/* "boardofone@prod", to be freed. */
+char *app_target_name(const struct app *app);
+/* Opens the question and lets silence be No. */
+void app_confirm(struct app *app, const struct confirm_request *request);
+void app_confirm_over(struct app *app);
+enum confirm_level app_confirm_level(enum policy_level level);
 
 /* console_runbooks.c */
-/* Opens a runbook to read; "" offers the list. */
-void app_runbook(struct app *app, const char *name);
+/* Opens a runbook, with what the finding (its index; SIZE_MAX: none) says filled in; "" offers the
+ * list. */
+void app_runbook(struct app *app, const char *name, size_t finding);
 void app_runbook_picked(struct app *app, size_t index);
+void app_complete_runbooks(const struct app *app, struct strlist *words);
+
+/* console_run*.c: the runbook that is open. */
+/* Keys and answers for it. false: the intent is not its business. */
+bool app_run_intent(struct app *app, const struct console_intent *intent);
+/* Ctrl-C. false: nothing of it runs. */
+bool app_run_interrupt(struct app *app);
+/* Whether a command of it is under way. */
+bool app_run_is_busy(const struct app *app);
+/* After a snapshot, or a change of the link. */
+void app_run_look(struct app *app);
+/* The rows of the pane may say something else now. */
+void app_run_show(struct app *app);
+/* Leaves it (it can be resumed) and frees. */
+void app_run_fini(struct app *app);
+
+/* console_settle.c: what an earlier console of this target left open. */
+/* With the first picture: asks about it. Returns whether there was anything. */
+bool app_settle_begin(struct app *app);
+void app_settle_picked(struct app *app, size_t index);
+void app_settle_fini(struct app *app);
 
 /* console_sql.c: the answers come as pages */
 int app_sql(struct app *app, const char *text, struct err *err);

@@ -44,6 +44,7 @@ static void recorder_next(struct recorder *recorder);
 
 static void record_copy_meta(struct journal_meta *to, const struct journal_meta *from)
 {
+	to->incident = mem_strdup_opt(from->incident);
 	to->user = mem_strdup_opt(from->user);
 	to->target = mem_strdup_opt(from->target);
 	to->host = mem_strdup_opt(from->host);
@@ -74,7 +75,7 @@ static void record_copy_entry(struct record *record, const struct journal_entry 
 
 static void record_free(struct record *record)
 {
-	const char *const owned[] = { record->meta.user, record->meta.target, record->meta.host,
+	const char *const owned[] = { record->meta.incident, record->meta.user, record->meta.target, record->meta.host,
 		record->meta.host_key, record->meta.database, record->meta.role,
 		record->entry.runbook, record->entry.step, record->entry.command,
 		record->entry.confirm, record->entry.output_sha256, record->entry.text };

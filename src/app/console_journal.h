@@ -15,7 +15,8 @@
 
 struct recorder;
 
-/* Of one incident; its file is made with the first record or recorder_open. */
+/* Of one incident; its file is made with the first record or recorder_open, or is that of the
+ * incident that the first one's meta names. */
 struct recorder *recorder_new(struct loop *loop);
 /* No `done` is called any more. What was given is still written, then it frees itself: in loop_free
  * at the latest. NULL is allowed. */

@@ -156,7 +156,7 @@ static void on_suspend(struct app *app, const struct console_intent *intent)
 static void on_interrupt(struct app *app, const struct console_intent *intent)
 {
 	(void)intent;
-	if (app_preview_interrupt(app))
+	if (app_preview_interrupt(app) || app_run_interrupt(app))
 		return;
 	if (app->act.running)
 		app_message(app, CONSOLE_INFO, "%s: sent already; the result is being looked at",
@@ -196,6 +196,8 @@ static void on_confirmed(struct app *app, const struct console_intent *intent)
 {
 	if (intent->id == APP_ASK_ACT)
 		app_act_confirmed(app, intent->text);
+	else
+		app_run_intent(app, intent);
 }
 
 static void on_declined(struct app *app, const struct console_intent *intent)
@@ -206,6 +208,8 @@ static void on_declined(struct app *app, const struct console_intent *intent)
 		app_quit(app);
 	else if (intent->id == APP_ASK_CONNECTING && app->target)
 		target_answer(app->target, NULL);
+	else
+		app_run_intent(app, intent);
 }
 
 static void on_answered(struct app *app, const struct console_intent *intent)
@@ -214,7 +218,8 @@ static void on_answered(struct app *app, const struct console_intent *intent)
 
 	if (intent->id == APP_ASK_CONNECTING)
 		target_answer(app->target, intent->text);
-	if (intent->id != APP_ASK_WRITE_FILE || str_empty(intent->text))
+	if (app_run_intent(app, intent) || intent->id != APP_ASK_WRITE_FILE ||
+		str_empty(intent->text))
 		return;
 	if (app_write_file(intent->text, app->to_write ? app->to_write : "", &err) < 0)
 		app_message(app, CONSOLE_ERROR, "%s", err.text);
@@ -230,7 +235,8 @@ static void on_picked(struct app *app, const struct console_intent *intent)
 		app_runbook_picked(app, intent->index);
 	if (intent->id == APP_ASK_COLUMNS)
 		app_column_picked(app, intent->index);
-	if (intent->id != APP_ASK_TARGET || intent->index >= app->config.n_targets)
+	if (app_run_intent(app, intent) || intent->id != APP_ASK_TARGET ||
+		intent->index >= app->config.n_targets)
 		return;
 	section = &app->config.targets[intent->index];
 	if (section != app->section)
@@ -271,8 +277,13 @@ static void on_runbook(struct app *app, const struct console_intent *intent)
 {
 	char *name = mem_strdup(intent->text ? intent->text : "");
 
-	app_runbook(app, name);
+	app_runbook(app, name, intent->index);
 	free(name);
+}
+
+static void on_runbook_key(struct app *app, const struct console_intent *intent)
+{
+	app_run_intent(app, intent);
 }
 
 static void on_log_next(struct app *app, const struct console_intent *intent)
@@ -305,6 +316,7 @@ static void (*const intents[])(struct app *app, const struct console_intent *int
 	[INTENT_OPEN_RUNBOOK] = on_runbook,
 	[INTENT_SQL_UPGRADE] = on_sql,
 	[INTENT_SQL_DOWNGRADE] = on_sql,
+	[INTENT_RUNBOOK_KEY] = on_runbook_key,
 	[INTENT_LOG_NEXT] = on_log_next,
 	[INTENT_LOG_PREVIOUS] = on_log_next,
 };

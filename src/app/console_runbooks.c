@@ -1,36 +1,52 @@
 /*
- * Runbooks in the console: the one that answers a finding, or any of the list, opened to read.
+ * The runbooks there are, in the console: the list to choose from, and opening one with what is known
+ * filled in. What happens in an open one is console_run.c's.
  */
-#include "console_app.h"
+#include "console_run.h"
 
 #include <stdio.h>
 #include <stdlib.h>
 
 #include <pgoncall/app/runbooks.h>
-#include <pgoncall/runbook/lint.h>
+#include <pgoncall/base/mem.h>
+
+/* An open one that has begun is left only by its own key. */
+static bool runbooks_in_the_way(struct app *app)
+{
+	enum runbook_state state;
+
+	if (!app->run)
+		return false;
+	state = app->run->run->state;
+	if (state == RUNBOOK_STATE_NEW || state == RUNBOOK_STATE_FINISHED ||
+		state == RUNBOOK_STATE_ESCALATED)
+		return false;
+	if (app->run->executing) {
+		app_message(app, CONSOLE_WARNING, "%s is running a step: Ctrl-C interrupts it.",
+			app->run->run->runbook->title);
+		return true;
+	}
+	return false;
+}
 
 static void runbooks_open(
-	struct app *app, const struct runbook_library *library, const char *name)
+	struct app *app, struct runbook_library *library, const char *name, size_t finding)
 {
 	const struct runbook *runbook;
-	char *text = NULL;
-	size_t size = 0;
+	struct app_run *r;
 	struct err err;
-	FILE *out;
 
 	runbook = runbook_library_find(library, name, &err);
 	if (!runbook) {
 		app_message(app, CONSOLE_ERROR, "%s", err.text);
 		return;
 	}
-	out = open_memstream(&text, &size);
-	if (!out)
+	if (runbooks_in_the_way(app))
 		return;
-	runbook_show(runbook, out);
-	fclose(out);
-	console_page(app->console, runbook->title, text);
-	free(text);
-	app_dirty(app);
+	run_open(app, library, runbook, &r);
+	if (finding < app->findings.n)
+		run_fill(r, &app->findings.items[finding]);
+	run_attach(r);
 }
 
 static void runbooks_pick(struct app *app, const struct runbook_library *library)
@@ -46,28 +62,45 @@ static void runbooks_pick(struct app *app, const struct runbook_library *library
 }
 
 /* Loads what there is, does one thing with it, and forgets it: a team edits its files meanwhile. */
-static void runbooks_with(struct app *app, const char *name, size_t index)
+static void runbooks_with(struct app *app, const char *name, size_t index, size_t finding)
 {
 	struct runbook_library library;
+	char *picked;
 	struct err err;
 
-	if (runbooks_load(&library, config_get(app->section, CONFIG_RUNBOOKS), &err) < 0)
+	if (runbooks_load(&library, config_get(app->section, CONFIG_RUNBOOKS), &err) < 0) {
 		app_message(app, CONSOLE_ERROR, "%s", err.text);
-	else if (index < library.n)
-		runbooks_open(app, &library, library.items[index].runbook->name);
-	else if (!str_empty(name))
-		runbooks_open(app, &library, name);
-	else
+	} else if (index < library.n) {
+		picked = mem_strdup(library.items[index].runbook->name);
+		runbooks_open(app, &library, picked, finding);
+		free(picked);
+	} else if (!str_empty(name)) {
+		runbooks_open(app, &library, name, finding);
+	} else {
 		runbooks_pick(app, &library);
+	}
 	runbook_library_fini(&library);
 }
 
-void app_runbook(struct app *app, const char *name)
+void app_runbook(struct app *app, const char *name, size_t finding)
 {
-	runbooks_with(app, name, SIZE_MAX);
+	runbooks_with(app, name, SIZE_MAX, finding);
 }
 
 void app_runbook_picked(struct app *app, size_t index)
 {
-	runbooks_with(app, NULL, index);
+	runbooks_with(app, NULL, index, SIZE_MAX);
+}
+
+void app_complete_runbooks(const struct app *app, struct strlist *words)
+{
+	struct runbook_library library;
+	size_t i;
+
+	if (!app->section)
+		return;
+	if (runbooks_load(&library, config_get(app->section, CONFIG_RUNBOOKS), NULL) == 0)
+		for (i = 0; i < library.n; i++)
+			strlist_add(words, library.items[i].runbook->name);
+	runbook_library_fini(&library);
 }

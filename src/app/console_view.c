@@ -52,10 +52,11 @@ void app_show_facts(struct app *app)
 		.host_lost = app->target && !target_host_is_up(app->target),
 		.paused = app->paused,
 		.past_wall = app->past ? app->past->at_wall : 0,
-		.busy = app->act.running,
+		.busy = app->act.running || app_run_is_busy(app),
 	};
 
 	console_set_facts(app->console, &facts);
+	app_run_show(app);
 	app_dirty(app);
 }
 
@@ -134,26 +135,6 @@ static void view_on_probe(void *arg)
 	app_dirty(app);
 }
 
-/* Writes of an earlier run whose result nobody knows are said at once. */
-static bool view_tell_pending(struct app *app)
-{
-	struct journal_pending_list list;
-	struct buf directory = BUF_INIT;
-	bool told = false;
-
-	if (journal_directory(&directory, NULL) == 0 &&
-		journal_pending_load(buf_str(&directory), app->section->name, &list, NULL) == 0) {
-		told = list.n > 0;
-		if (told)
-			app_message(app, CONSOLE_WARNING,
-				"%zu write%s of an earlier run %s no known result; see: pgoncall journal list",
-				list.n, list.n > 1 ? "s" : "", list.n > 1 ? "have" : "has");
-		journal_pending_fini(&list);
-	}
-	buf_fini(&directory);
-	return told;
-}
-
 /* With the first picture the checklist goes; what it said that matters on is said once more. */
 static void view_tell_first(struct app *app)
 {
@@ -163,7 +144,7 @@ static void view_tell_first(struct app *app)
 	if (app->told_first || target_get_state(app->target) != TARGET_UP)
 		return;
 	app->told_first = true;
-	if (view_tell_pending(app))
+	if (app_settle_begin(app))
 		return;
 	if (target_version_note(app->target))
 		app_message(app, CONSOLE_WARNING, "%s", target_version_note(app->target));
@@ -227,6 +208,7 @@ static void view_on_snapshot(void *arg, const struct db_snapshot *snapshot)
 	app_show_findings(app);
 	app_act_look(app);
 	app_act_after(app);
+	app_run_look(app);
 	app_show_facts(app);
 }
 
@@ -367,6 +349,7 @@ void app_close_target(struct app *app)
 	if (target)
 		app_disarm(app, "the target was left");
 	/* Acts under way get their last word from target_close; nothing else is shown any more. */
+	app_run_fini(app);
 	app->target = NULL;
 	app_preview_fini(app);
 	probe_stop(app->probe);
@@ -376,6 +359,7 @@ void app_close_target(struct app *app)
 	probe_free(app->probe);
 	app->probe = NULL;
 	app_act_fini(app);
+	app_settle_fini(app);
 	console_free(app->console);
 	app->console = NULL;
 	app_past_fini(app);

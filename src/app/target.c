@@ -442,6 +442,11 @@ struct db_conn *target_acting_conn(const struct target *target)
 	return target->acting_conn;
 }
 
+const struct host_runtime *target_runtime(const struct target *target)
+{
+	return &target->runtime;
+}
+
 uint64_t target_connection_id(const struct target *target)
 {
 	return target->connection_id;

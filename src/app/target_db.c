@@ -23,7 +23,10 @@
 #define ACTING_STATEMENT_TIMEOUT_MS 10000
 
 static void db_open_acting(struct target *target);
-static struct db_conn *db_open_conn(struct target *target, bool acting);
+/* What a connection is for. */
+enum db_purpose { DB_WATCH, DB_ACT, DB_STEPS };
+
+static struct db_conn *db_open_conn(struct target *target, enum db_purpose purpose);
 
 static void db_on_again(struct loop_timer *timer, void *arg)
 {
@@ -226,7 +229,7 @@ static bool db_take_another_way(struct target *target)
 
 	if (target->tunnel && tunnel_is_bridged(target->tunnel) && !target->db_bridged) {
 		target->db_bridged = true;
-		target->watch_conn = db_open_conn(target, false);
+		target->watch_conn = db_open_conn(target, DB_WATCH);
 		return true;
 	}
 	if (target->db_fault != DB_FAULT_UNREACHABLE || place->at + 1 >= place->addresses.n)
@@ -270,6 +273,8 @@ static void db_close_conns(struct target *target)
 	target->watch = NULL;
 	if (target->watch_conn || target->acting_conn)
 		target->connection_id++;
+	target_steps_close(target);
+	target->slots_full = false;
 	db_conn_close(target->acting_conn);
 	db_conn_close(target->watch_conn);
 	target->acting_conn = target->watch_conn = NULL;
@@ -339,17 +344,36 @@ static void db_on_acting_down(void *arg, const struct err *why)
 	target_changed(target);
 }
 
-/* Whether the tunnel's peer is the socket of one of our two connections. */
+/* Whoever asked has been told by his query. */
+static void db_on_steps_down(void *arg, const struct err *why)
+{
+	struct target *target = arg;
+
+	(void)why;
+	target->slots_full = db_conn_fault(target->steps_conn) == DB_FAULT_SLOTS;
+	target_steps_close(target);
+}
+
+/* Whether the tunnel's peer is the socket of one of our connections. */
 static bool db_peer_allowed(void *arg, int peer_port)
 {
 	struct target *target = arg;
 
 	return (target->watch_conn && db_conn_socket_port(target->watch_conn) == peer_port) ||
-	       (target->acting_conn && db_conn_socket_port(target->acting_conn) == peer_port);
+	       (target->acting_conn && db_conn_socket_port(target->acting_conn) == peer_port) ||
+	       (target->steps_conn && db_conn_socket_port(target->steps_conn) == peer_port);
 }
 
-static struct db_conn *db_open_conn(struct target *target, bool acting)
+static struct db_conn *db_open_conn(struct target *target, enum db_purpose purpose)
 {
+	static const struct {
+		void (*on_up)(void *arg);
+		void (*on_down)(void *arg, const struct err *why);
+	} events_of[] = {
+		[DB_WATCH] = { db_on_watch_up, db_on_watch_down },
+		[DB_ACT] = { db_on_acting_up, db_on_acting_down },
+		[DB_STEPS] = { NULL, db_on_steps_down },
+	};
 	struct target_place *place = &target->place;
 	struct db_conn_options options = {
 		.host = place->name,
@@ -360,14 +384,11 @@ static struct db_conn *db_open_conn(struct target *target, bool acting)
 		.password = target->asking.db_password,
 		.sslmode = config_get(target->section, CONFIG_DB_SSLMODE),
 		.service = config_get(target->section, CONFIG_DB_SERVICE),
-		.read_only = !acting,
-		.statement_timeout_ms = acting ? ACTING_STATEMENT_TIMEOUT_MS : 0,
+		.read_only = purpose != DB_ACT,
+		.statement_timeout_ms = purpose == DB_WATCH ? 0 : ACTING_STATEMENT_TIMEOUT_MS,
 	};
-	struct db_conn_events events = {
-		acting ? db_on_acting_up : db_on_watch_up,
-		acting ? db_on_acting_down : db_on_watch_down,
-		target,
-	};
+	struct db_conn_events events = { events_of[purpose].on_up, events_of[purpose].on_down,
+		target };
 
 	if (target->tunnel) {
 		options.hostaddr = tunnel_address(target->tunnel);
@@ -382,7 +403,24 @@ static struct db_conn *db_open_conn(struct target *target, bool acting)
 static void db_open_acting(struct target *target)
 {
 	if (!target->acting_conn && target->watch_conn && (target->wants & TARGET_ACTING))
-		target->acting_conn = db_open_conn(target, true);
+		target->acting_conn = db_open_conn(target, DB_ACT);
+}
+
+struct db_conn *target_steps_conn(struct target *target)
+{
+	if (!target->watch_conn)
+		return NULL;
+	if (!target->steps_conn && target->slots_full)
+		return target->acting_conn;
+	if (!target->steps_conn)
+		target->steps_conn = db_open_conn(target, DB_STEPS);
+	return target->steps_conn;
+}
+
+void target_steps_close(struct target *target)
+{
+	db_conn_close(target->steps_conn);
+	target->steps_conn = NULL;
 }
 
 /* The command is ready before it is known whether it is needed. */
@@ -416,7 +454,7 @@ void target_db_connect(struct target *target)
 	}
 	target_set_step(target, TARGET_STEP_DATABASE, TARGET_STEP_RUNNING,
 		place->addresses.items[place->at]);
-	target->watch_conn = db_open_conn(target, false);
+	target->watch_conn = db_open_conn(target, DB_WATCH);
 	db_open_acting(target);
 	target_changed(target);
 }

@@ -184,6 +184,8 @@ struct target {
 	struct ssh_tunnel *tunnel;
 	struct db_conn *watch_conn;
 	struct db_conn *acting_conn;
+	struct db_conn *steps_conn;        /* NULL until a runbook wants it */
+	bool slots_full;                   /* it found no free slot */
 	struct db_watch *watch;
 	struct db_snapshot *snapshot;
 	struct loop_timer *db_again;

@@ -121,7 +121,7 @@ void journal_list_fini(struct journal_list *list)
 }
 
 /* A writer holds an exclusive lock for as long as it lives. */
-static bool list_is_live(const char *path)
+bool journal_is_live(const char *path)
 {
 	int fd = open(path, O_RDONLY | O_CLOEXEC);
 	bool live = fd >= 0 && flock(fd, LOCK_SH | LOCK_NB) < 0 && errno == EWOULDBLOCK;
@@ -177,7 +177,7 @@ int journal_pending_load(const char *directory, const char *target,
 	rc = list_paths(directory, &paths, err);
 	for (i = 0; rc == 0 && i < paths.n; i++) {
 		/* Asked first: what a live writer adds meanwhile must not look like its end. */
-		live = list_is_live(paths.items[i]);
+		live = journal_is_live(paths.items[i]);
 		rc = journal_load(paths.items[i], &log, err);
 		if (rc == 0) {
 			pending_add_of(list, &log, target, live);

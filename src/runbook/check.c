@@ -4,7 +4,9 @@
  */
 #include "parse.h"
 
+#include <ctype.h>
 #include <string.h>
+#include <strings.h>
 
 #include <pgoncall/base/clock.h>
 #include <pgoncall/base/mem.h>
@@ -140,6 +142,62 @@ static bool is_offline_alembic(const struct runbook_step *step)
 	       !strpbrk(step->text, "\n;&|<>()`'\"\\{}") && flag && (!flag[6] || flag[6] == ' ');
 }
 
+/* What a read of the database may begin with; anything else, e.g. BEGIN READ WRITE or SET, would change
+ * what the server allows to the statements after it. */
+static bool is_query(const char *sql)
+{
+	static const char *const words[] = { "SELECT", "WITH", "VALUES", "TABLE", "SHOW", "EXPLAIN" };
+	size_t i, len;
+
+	for (;;) {
+		sql += strspn(sql, " \t\r\n(");
+		if (strncmp(sql, "--", 2) != 0)
+			break;
+		sql += strcspn(sql, "\n");
+	}
+	for (i = 0; i < sizeof(words) / sizeof(words[0]); i++) {
+		len = strlen(words[i]);
+		if (strncasecmp(sql, words[i], len) == 0 && strchr(" \t\r\n(*", sql[len]))
+			return true;
+	}
+	return false;
+}
+
+/* Functions that a read-only transaction lets through although they change something. */
+static const char *const side_effects[] = {
+	"pg_reload_conf", "pg_rotate_logfile", "pg_promote", "pg_switch_wal", "pg_create_restore_point",
+	"pg_drop_replication_slot", "pg_stat_reset", "pg_wal_replay_", "pg_logical_emit_message",
+	"pg_advisory_lock", "pg_read_server_file", "set_config", "dblink", "lo_",
+};
+
+static const char *sql_side_effect(const char *sql)
+{
+	const char *at;
+	size_t i;
+
+	for (i = 0; i < sizeof(side_effects) / sizeof(side_effects[0]); i++) {
+		for (at = sql; (at = strcasestr(at, side_effects[i])); at++)
+			if (at == sql || !(isalnum((unsigned char)at[-1]) || at[-1] == '_'))
+				return side_effects[i];
+	}
+	return NULL;
+}
+
+static void check_read_sql(struct check *c)
+{
+	const char *name = sql_side_effect(c->step->text);
+
+	if (!is_query(c->step->text))
+		problem_add(c->problems, c->step->text_line,
+			"a statement with mode=read begins with SELECT, WITH, VALUES, TABLE, SHOW or "
+			"EXPLAIN");
+	if (name)
+		problem_add(c->problems, c->step->text_line,
+			"this says mode=read but calls %s…, which changes something: a read passes no "
+			"gate",
+			name);
+}
+
 /* What calls itself a read passes no gate, so it must not look like anything else. */
 static void check_read(struct check *c)
 {
@@ -147,6 +205,8 @@ static void check_read(struct check *c)
 
 	if (c->step->mode != RUNBOOK_READ || is_offline_alembic(c->step))
 		return;
+	if (c->step->language == RUNBOOK_SQL)
+		check_read_sql(c);
 	act = c->step->language == RUNBOOK_SQL ? scan_sql(c->step->text)
 					       : scan_shell(c->step->text);
 	if (act != POLICY_ACT_WRITE)

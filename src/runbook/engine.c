@@ -564,6 +564,40 @@ int runbook_run_event(struct runbook_run *run, const struct runbook_event *event
 		runbook_event_name(event->kind), runbook_state_name(run->state));
 }
 
+/* --- looking ahead --------------------------------------------------------------------------- */
+
+static bool ahead_applies(
+	const struct runbook_run *run, const struct runbook_step *step, enum runbook_outcome outcome)
+{
+	enum runbook_outcome was;
+
+	if (!step->has_when)
+		return true;
+	was = step->when_step == run->step ? outcome : run->outcomes[step->when_step];
+	return was == step->when_outcome;
+}
+
+size_t runbook_run_next(const struct runbook_run *run, enum runbook_outcome outcome)
+{
+	const struct runbook_step *step = runbook_run_step(run);
+	const struct runbook_branch *branch;
+	size_t next;
+
+	if (!step)
+		return SIZE_MAX;
+	branch = outcome == RUNBOOK_FAIL ? &step->fail : &step->ok;
+	if (outcome != RUNBOOK_SKIPPED && branch->follow == RUNBOOK_END)
+		return run->runbook->n_steps;
+	if (outcome == RUNBOOK_FAIL && branch->follow != RUNBOOK_GOTO)
+		return SIZE_MAX;
+	next = outcome != RUNBOOK_SKIPPED && branch->follow == RUNBOOK_GOTO ? branch->goto_step
+									    : run->step + 1;
+	while (next < run->runbook->n_steps &&
+		!ahead_applies(run, &run->runbook->steps[next], outcome))
+		next++;
+	return next;
+}
+
 /* --- finding the place again ----------------------------------------------------------------- */
 
 static int restore_outcomes(

@@ -336,3 +336,25 @@ bool runbook_expect_check(const struct runbook_step *step, const struct runbook_
 	sentence_end(sentence, start);
 	return ok;
 }
+
+/* --- in print -------------------------------------------------------------------------------- */
+
+void runbook_expect_print(const struct runbook_expect *expect, struct buf *out)
+{
+	static const char *const words[] = {
+		[RUNBOOK_EXPECT_EXIT] = "exit",
+		[RUNBOOK_EXPECT_ROWS] = "rows",
+		[RUNBOOK_EXPECT_VALUE] = "value",
+		[RUNBOOK_EXPECT_MATCH] = "match",
+		[RUNBOOK_EXPECT_ABSENT] = "absent",
+	};
+
+	if (expect->text)
+		buf_printf(out, "%s %s", words[expect->kind], expect->text);
+	else if (expect->kind == RUNBOOK_EXPECT_EXIT || expect->max == expect->min)
+		buf_printf(out, "%s %ld", words[expect->kind], expect->min);
+	else if (expect->max < 0)
+		buf_printf(out, "%s %ld..", words[expect->kind], expect->min);
+	else
+		buf_printf(out, "%s %ld..%ld", words[expect->kind], expect->min, expect->max);
+}

@@ -80,29 +80,15 @@ static void print_branch(FILE *out, const char *word, const struct runbook_branc
 
 static void print_expect(FILE *out, const struct runbook_step *step)
 {
-	static const char *const words[] = {
-		[RUNBOOK_EXPECT_EXIT] = "exit",
-		[RUNBOOK_EXPECT_ROWS] = "rows",
-		[RUNBOOK_EXPECT_VALUE] = "value",
-		[RUNBOOK_EXPECT_MATCH] = "match",
-		[RUNBOOK_EXPECT_ABSENT] = "absent",
-	};
-	const struct runbook_expect *e;
+	struct buf line = BUF_INIT;
 	size_t i;
 
 	for (i = 0; i < step->n_expect; i++) {
-		e = &step->expect[i];
-		if (e->text)
-			fprintf(out, "   expect %s %s\n", words[e->kind], e->text);
-		else if (e->kind == RUNBOOK_EXPECT_EXIT)
-			fprintf(out, "   expect exit %ld\n", e->min);
-		else if (e->max == e->min)
-			fprintf(out, "   expect rows %ld\n", e->min);
-		else if (e->max < 0)
-			fprintf(out, "   expect rows %ld..\n", e->min);
-		else
-			fprintf(out, "   expect rows %ld..%ld\n", e->min, e->max);
+		buf_clear(&line);
+		runbook_expect_print(&step->expect[i], &line);
+		print_lines(out, "   expect ", buf_str(&line));
 	}
+	buf_fini(&line);
 }
 
 /* "$blocker: picked from locks" for each variable without a value. */

@@ -15,6 +15,7 @@
 #include <pgoncall/ui/pane_activity.h>
 #include <pgoncall/ui/pane_logs.h>
 #include <pgoncall/ui/pane_revisions.h>
+#include <pgoncall/ui/pane_runbook.h>
 #include <pgoncall/ui/theme.h>
 
 struct console *console_new(const struct console_options *options)
@@ -34,7 +35,8 @@ struct console *console_new(const struct console_options *options)
 	console->panes[PANE_REVISIONS] = pane_revisions_new();
 	console->panes[PANE_ACTIVITY] = pane_activity_new();
 	console->panes[PANE_LOGS] = pane_logs_new();
-	console->focus = console->last_pane = PANE_ACTIVITY;
+	console->panes[PANE_RUNBOOK] = pane_runbook_new();
+	console->focus = console->last_pane = console->beside = PANE_ACTIVITY;
 	page_init(&console->page);
 	return console;
 }
@@ -237,6 +239,21 @@ bool console_logs_go(struct console *console, int64_t wall_ns)
 void console_logs_moment(struct console *console, int64_t wall)
 {
 	pane_logs_moment(console->panes[PANE_LOGS], wall);
+}
+
+void console_set_runbook(struct console *console, const struct runbook_view *view, bool fresh)
+{
+	pane_runbook_set(console->panes[PANE_RUNBOOK], view, fresh);
+	if (view->run)
+		return;
+	if (console->focus == PANE_RUNBOOK)
+		console->focus = console->beside;
+	console->last_pane = console->beside;
+}
+
+void console_focus_runbook(struct console *console)
+{
+	console->focus = console->last_pane = PANE_RUNBOOK;
 }
 
 void console_set_message(struct console *console, enum console_severity severity, const char *text)

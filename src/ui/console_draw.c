@@ -12,6 +12,7 @@
 #include <pgoncall/base/mem.h>
 #include <pgoncall/base/utf8.h>
 #include <pgoncall/ui/format.h>
+#include <pgoncall/ui/pane_runbook.h>
 #include <pgoncall/ui/theme.h>
 
 /* Rows of the finding at most; narrow screens need theirs for the pane. */
@@ -189,7 +190,8 @@ static void draw_other_panes(
 	int i;
 
 	for (i = 0; i < LAYOUT_PANES; i++)
-		if (i != shown)
+		if (i != shown && (i != PANE_RUNBOOK ||
+					  pane_runbook_is_open(console->panes[PANE_RUNBOOK])))
 			buf_printf(&text, " %d %s ", i + 1, console->panes[i]->ops->name);
 	cells_put_fit(cells, rect, rect.rows - 1, 2, (int)utf8_columns(buf_str(&text)),
 		THEME_PANE_TITLE, buf_str(&text));
@@ -201,7 +203,8 @@ static void draw_panes(struct console *console, const struct layout *layout, str
 	int focused = console->focus, i;
 
 	for (i = 0; i < LAYOUT_PANES; i++)
-		cells_box(cells, layout->panes[i], THEME_BORDER);
+		if (layout->panes[i].rows)
+			cells_box(cells, layout->panes[i], THEME_BORDER);
 	/* Last, so that its look wins where borders are shared. */
 	if (focused != FOCUS_FINDING)
 		cells_box(cells, layout->panes[focused], THEME_BORDER_FOCUS);
@@ -380,10 +383,13 @@ void console_draw(struct console *console, struct cells *cells, const struct con
 		.revisions =
 			console->panes[PANE_REVISIONS]->ops->count(console->panes[PANE_REVISIONS]),
 		.focus = console->focus == FOCUS_FINDING ? console->last_pane : console->focus,
-		.zoomed = console->zoomed };
+		.zoomed = console->zoomed,
+		.runbook = pane_runbook_is_open(console->panes[PANE_RUNBOOK]),
+		.beside = console->beside };
 	struct layout layout;
 
 	cells_clear(cells);
+	pane_runbook_tick(console->panes[PANE_RUNBOOK], now->monotonic);
 	layout_compute(&layout, &input);
 	if (layout.too_small) {
 		draw_too_small(cells);

@@ -13,7 +13,7 @@
 #include "dialogs.h"
 #include "layout.h"
 
-enum { PANE_REVISIONS, PANE_ACTIVITY, PANE_LOGS };
+enum { PANE_REVISIONS, PANE_ACTIVITY, PANE_LOGS, PANE_RUNBOOK };
 
 #define FOCUS_FINDING (-1)
 
@@ -40,6 +40,7 @@ struct console {
 	struct pane *panes[LAYOUT_PANES];
 	int focus;     /* a pane, or FOCUS_FINDING */
 	int last_pane; /* the pane focused last */
+	int beside;    /* the last one of them that is not the runbook */
 	bool zoomed;
 	size_t finding; /* the one shown */
 

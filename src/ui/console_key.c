@@ -14,6 +14,7 @@
 #include <pgoncall/ui/format.h>
 #include <pgoncall/ui/pane_activity.h>
 #include <pgoncall/ui/pane_revisions.h>
+#include <pgoncall/ui/pane_runbook.h>
 #include <pgoncall/ui/theme.h>
 
 static const struct console_intent intent_none = { .kind = INTENT_NONE };
@@ -241,16 +242,23 @@ static struct console_intent console_key_line(struct console *console, uint32_t 
 
 static void console_focus(struct console *console, int focus)
 {
+	if (focus == PANE_RUNBOOK && !pane_runbook_is_open(console->panes[PANE_RUNBOOK])) {
+		console_say(console, CONSOLE_INFO, "No runbook is open: r chooses one.");
+		return;
+	}
 	console->focus = focus;
 	if (focus != FOCUS_FINDING)
 		console->last_pane = focus;
+	if (focus != FOCUS_FINDING && focus != PANE_RUNBOOK)
+		console->beside = focus;
 }
 
 /* The line of findings counts as a pane when there is one. */
 static void console_focus_next(struct console *console, int direction)
 {
 	int first = console_finding(console) ? FOCUS_FINDING : 0;
-	int n = LAYOUT_PANES - first;
+	bool open = pane_runbook_is_open(console->panes[PANE_RUNBOOK]);
+	int n = LAYOUT_PANES - !open - first;
 
 	console_focus(console, (console->focus - first + direction + n) % n + first);
 }
@@ -407,14 +415,16 @@ static struct console_intent console_runbooks(struct console *console, enum key_
 {
 	const struct finding *finding = console_finding(console);
 	const char *name = finding ? finding->runbook : "";
+	struct console_intent intent;
 
-	if (command == CMD_RUNBOOKS)
-		return console_intent_text(console, INTENT_RUNBOOKS, name);
-	if (!*name) {
-		console_say(console, CONSOLE_INFO, "No runbook answers this finding.");
-		return intent_none;
+	if (command == CMD_RUNBOOKS || *name) {
+		intent = console_intent_text(console,
+			command == CMD_RUNBOOKS ? INTENT_RUNBOOKS : INTENT_OPEN_RUNBOOK, name);
+		intent.index = finding ? console->finding : SIZE_MAX;
+		return intent;
 	}
-	return console_intent_text(console, INTENT_OPEN_RUNBOOK, name);
+	console_say(console, CONSOLE_INFO, "No runbook answers this finding.");
+	return intent_none;
 }
 
 /* Commands of the console itself. false: not one of them. */
@@ -424,6 +434,7 @@ static bool console_command_ours(struct console *console, enum key_command comma
 	case CMD_PANE_1:
 	case CMD_PANE_2:
 	case CMD_PANE_3:
+	case CMD_PANE_4:
 		console_focus(console, (int)(command - CMD_PANE_1));
 		return true;
 	case CMD_NEXT_PANE:
@@ -476,6 +487,8 @@ static struct console_intent console_command(struct console *console, enum key_c
 		return (struct console_intent){ .kind = console_plain_intents[command] };
 	if (console->facts.past_wall && (command == CMD_BACK || command == CMD_QUIT))
 		return (struct console_intent){ .kind = INTENT_PAST_END };
+	if (command >= CMD_STEP_GO && command <= CMD_RUNBOOK_CLOSE)
+		return (struct console_intent){ .kind = INTENT_RUNBOOK_KEY, .id = (int)command };
 	switch (command) {
 	case CMD_QUIT:
 		return console_quit(console);

@@ -148,6 +148,47 @@ static const struct key_binding key_bindings[] = {
 		.help = "show the line whole, and its JSON field by field",
 		.ours = true },
 
+	{ .context = KEYS_RUNBOOK,
+		.key = KEY_CODE_ENTER,
+		.command = CMD_STEP_GO,
+		.hint = "go on",
+		.help = "begin, run the step, or take the next one; what writes asks first" },
+	{ .context = KEYS_RUNBOOK,
+		.key = 'd',
+		.command = CMD_STEP_DONE,
+		.hint = "done",
+		.help = "answer: it is done" },
+	{ .context = KEYS_RUNBOOK,
+		.key = 'x',
+		.command = CMD_STEP_NOT_DONE,
+		.hint = "not done",
+		.help = "answer: it is not done" },
+	{ .context = KEYS_RUNBOOK,
+		.key = 's',
+		.command = CMD_STEP_SKIP,
+		.hint = "skip",
+		.help = "skip the check or the step; asks for the reason" },
+	{ .context = KEYS_RUNBOOK,
+		.key = 'a',
+		.command = CMD_STEP_AGAIN,
+		.hint = "again",
+		.help = "repeat the step, or choose its values anew" },
+	{ .context = KEYS_RUNBOOK,
+		.key = 'o',
+		.command = CMD_RUNBOOK_LINK,
+		.hint = "linked",
+		.help = "open the runbook that the step names" },
+	{ .context = KEYS_RUNBOOK,
+		.key = 'S',
+		.command = CMD_STEP_STOP,
+		.hint = "stop",
+		.help = "stop here: somebody else is needed; asks for the reason" },
+	{ .context = KEYS_RUNBOOK,
+		.key = 'c',
+		.command = CMD_RUNBOOK_CLOSE,
+		.hint = "close",
+		.help = "close the runbook; one that is not finished can be resumed" },
+
 	{ .context = KEYS_FINDING,
 		.key = KEY_CODE_ENTER,
 		.command = CMD_OPEN_RUNBOOK,
@@ -164,7 +205,7 @@ static const struct key_binding key_bindings[] = {
 	{ .key = '1', .command = CMD_PANE_1, .help = "go to pane 1, Revisions", .ours = true },
 	{ .key = '2', .command = CMD_PANE_2, .help = "go to pane 2, Activity", .ours = true },
 	{ .key = '3', .command = CMD_PANE_3, .help = "go to pane 3, Logs", .ours = true },
-	{ .key = '4', .command = CMD_PANE_4, .help = "go to pane 4, Runbook" },
+	{ .key = '4', .command = CMD_PANE_4, .help = "go to pane 4, Runbook", .ours = true },
 	{ .key = '5', .command = CMD_PANE_5, .help = "go to pane 5" },
 	{ .key = KEY_CODE_TAB,
 		.command = CMD_NEXT_PANE,
@@ -321,6 +362,7 @@ static const char *const key_context_names[KEYS_N] = {
 	[KEYS_REVISIONS] = "Revisions",
 	[KEYS_ACTIVITY] = "Activity",
 	[KEYS_LOGS] = "Logs",
+	[KEYS_RUNBOOK] = "Runbook",
 	[KEYS_FINDING] = "Findings",
 };
 
@@ -391,7 +433,7 @@ static void keys_print_mdoc_key(FILE *out, uint32_t key)
 void keys_print_mdoc(FILE *out, const struct key_set *set)
 {
 	static const enum key_context order[] = { KEYS_GLOBAL, KEYS_FINDING, KEYS_REVISIONS,
-		KEYS_ACTIVITY, KEYS_LOGS };
+		KEYS_ACTIVITY, KEYS_LOGS, KEYS_RUNBOOK };
 	const struct key_binding *b;
 	size_t i;
 

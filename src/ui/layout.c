@@ -10,7 +10,9 @@
 #define LAYOUT_STACK_COLS 80
 #define LAYOUT_STACK_ROWS 24
 
-enum { REVISIONS, ACTIVITY, LOGS };
+enum { REVISIONS, ACTIVITY, LOGS, RUNBOOK };
+
+#define RUNBOOK_MIN_ROWS 8
 
 static int layout_clamp(int value, int least, int most)
 {
@@ -28,6 +30,42 @@ static void layout_wide(struct layout *layout, const struct layout_input *input)
 	layout->panes[ACTIVITY] =
 		(struct cells_rect){ body.row, left - 1, top + 1, body.cols - left + 1 };
 	layout->panes[LOGS] = (struct cells_rect){ body.row + top, 0, body.rows - top, body.cols };
+}
+
+/* The runbook takes the lower part of the body, more of it while it has the focus. */
+static struct cells_rect layout_split(struct layout *layout, const struct layout_input *input)
+{
+	struct cells_rect rest = layout->body;
+	int most = rest.rows - 7;
+	int rows = rest.rows * (input->focus == RUNBOOK ? 3 : 2) / 5;
+
+	rows = layout_clamp(rows, RUNBOOK_MIN_ROWS < most ? RUNBOOK_MIN_ROWS : most, most);
+	layout->panes[RUNBOOK] =
+		(struct cells_rect){ rest.row + rest.rows - rows, 0, rows, rest.cols };
+	rest.rows -= rows - 1;
+	return rest;
+}
+
+/* Live locks and logs beside what is done to them. */
+static void layout_wide_runbook(struct layout *layout, const struct layout_input *input)
+{
+	struct cells_rect rest = layout_split(layout, input), body = layout->body;
+
+	layout->body = rest;
+	if (rest.rows >= 14) {
+		layout_wide(layout, input);
+	} else {
+		int left = layout_clamp(input->cols * 3 / 5, 40, input->cols - 40);
+
+		layout->panes[ACTIVITY] = (struct cells_rect){ rest.row, 0, rest.rows, left };
+		layout->panes[LOGS] = (struct cells_rect){ rest.row, left - 1, rest.rows,
+			rest.cols - left + 1 };
+		if (input->beside == REVISIONS) {
+			layout->panes[REVISIONS] = layout->panes[ACTIVITY];
+			memset(&layout->panes[ACTIVITY], 0, sizeof(layout->panes[ACTIVITY]));
+		}
+	}
+	layout->body = body;
 }
 
 /* One above the other; activity gets what the others do not need. */
@@ -66,6 +104,10 @@ void layout_compute(struct layout *layout, const struct layout_input *input)
 		input->zoomed || input->cols < LAYOUT_STACK_COLS || input->rows < LAYOUT_STACK_ROWS;
 	if (layout->single)
 		layout->panes[input->focus] = layout->body;
+	else if (input->runbook && input->cols >= LAYOUT_WIDE_COLS)
+		layout_wide_runbook(layout, input);
+	else if (input->runbook)
+		layout->panes[input->beside] = layout_split(layout, input);
 	else if (input->cols >= LAYOUT_WIDE_COLS)
 		layout_wide(layout, input);
 	else

@@ -9,7 +9,7 @@
 
 #include <pgoncall/ui/cells.h>
 
-#define LAYOUT_PANES    3
+#define LAYOUT_PANES    4
 #define LAYOUT_MIN_ROWS 10 /* below this, or below this many columns, only a sentence is shown */
 #define LAYOUT_MIN_COLS 40
 
@@ -19,6 +19,8 @@ struct layout_input {
 	size_t revisions; /* rows the first pane has to show */
 	int focus;        /* pane 0 to LAYOUT_PANES - 1: the one shown where only one can be */
 	bool zoomed;
+	bool runbook; /* pane 3 (the fourth) is open */
+	int beside;   /* the pane to show above it where there is room for one only */
 };
 
 struct layout {

@@ -100,11 +100,27 @@ void pane_go(struct pane *pane, size_t i)
 	pane->ops->select(pane, pane->selected);
 }
 
+/* A text moves under the screen; the selection is its first row. */
+static void pane_roll(struct pane *pane, long rows)
+{
+	size_t n = pane->ops->count(pane), shown = (size_t)pane->shown, step = (size_t)labs(rows);
+	size_t last = n > shown ? n - shown : 0;
+
+	if (rows < 0)
+		pane->top = pane->top > step ? pane->top - step : 0;
+	else
+		pane->top = pane->top + step < last ? pane->top + step : last;
+	pane->selected = pane->top;
+	pane->ops->select(pane, pane->selected);
+}
+
 static void pane_go_by(struct pane *pane, long rows)
 {
 	size_t n = pane->ops->count(pane), step = (size_t)labs(rows);
 
-	if (rows < 0)
+	if (pane->ops->text_only)
+		pane_roll(pane, rows);
+	else if (rows < 0)
 		pane_go(pane, pane->selected > step ? pane->selected - step : 0);
 	else
 		pane_go(pane, pane->selected + step < n ? pane->selected + step : n - 1);
@@ -252,19 +268,29 @@ static void pane_draw_empty(struct pane *pane, struct cells *cells, struct cells
 void pane_draw(struct pane *pane, struct cells *cells, struct cells_rect rect, bool focused)
 {
 	size_t n = pane->ops->count(pane), i;
-	struct cells_rect line = rect;
+	struct cells_rect line = rect, footer = rect;
 	int row;
 
 	if (rect.rows <= 0 || rect.cols <= 0)
 		return;
 	line.rows = 1;
-	if (pane->ops->header && rect.rows > 2 && n) {
+	if (pane->ops->footer_rows) {
+		footer.rows = pane->ops->footer_rows(pane, rect.cols);
+		footer.rows = footer.rows < rect.rows ? footer.rows : rect.rows;
+		rect.rows -= footer.rows;
+		footer.row = rect.row + rect.rows;
+		pane->ops->footer(pane, cells, footer);
+	}
+	if (pane->ops->header && rect.rows > 2 && (n || pane->ops->text_only)) {
 		pane->ops->header(pane, cells, line);
 		rect.row++;
 		rect.rows--;
 	}
 	pane->shown = rect.rows;
 	pane->cols = rect.cols;
+	if (pane->ops->prepare)
+		pane->ops->prepare(pane, rect.rows, rect.cols);
+	n = pane->ops->count(pane);
 	pane_scroll(pane);
 	if (!n)
 		pane_draw_empty(pane, cells, rect);
@@ -274,7 +300,7 @@ void pane_draw(struct pane *pane, struct cells *cells, struct cells_rect rect, b
 		if (line.rows > rect.rows - row)
 			line.rows = rect.rows - row;
 		pane->ops->row(pane, i, cells, line);
-		if (i == pane->selected)
+		if (i == pane->selected && (!pane->ops->text_only || pane->search))
 			cells_overlay(cells, line,
 				focused ? THEME_ROW_SELECTED : THEME_ROW_SELECTED_UNFOCUSED);
 		if (pane->search && !pane->ops->find)

@@ -23,6 +23,7 @@
 #include <pgoncall/migrations/legacy.h>
 #include <pgoncall/migrations/sources.h>
 
+struct host_runtime;
 struct target;
 struct transport;
 
@@ -186,6 +187,13 @@ struct transport *target_transport(const struct target *target);
 struct db_conn *target_watch_conn(const struct target *target);
 /* NULL, or not yet up. */
 struct db_conn *target_acting_conn(const struct target *target);
+/* A connection of its own for a runbook's statements, so that a long one holds up neither the picture
+ * nor an act. Opened when it is first asked for; queries may be given at once. Where the server has no
+ * slot left it is the one for acting. NULL while the database is not reached. */
+struct db_conn *target_steps_conn(struct target *target);
+/* Gives it up, with what it is doing; the next one is new. */
+void target_steps_close(struct target *target);
+const struct host_runtime *target_runtime(const struct target *target);
 /* Changes with every reconnect of either connection. */
 uint64_t target_connection_id(const struct target *target);
 /* Round trip in ms, negative when none was measured. */

@@ -51,4 +51,7 @@ int journal_pending_load(const char *directory, const char *target,
 	struct journal_pending_list *list, struct err *err);
 void journal_pending_fini(struct journal_pending_list *list);
 
+/* Whether another console has this journal open. */
+bool journal_is_live(const char *path);
+
 #endif

@@ -172,6 +172,9 @@ int runbook_run_resolve(struct runbook_run *run, size_t step, struct err *err);
 /* What the gate is asked for at RUNBOOK_EFFECT_RUN of a write; borrows from the run. */
 void runbook_run_request(const struct runbook_run *run, struct gate_request *request);
 
+/* The step that would follow the one at hand with that outcome: its index, n_steps where the run
+ * would be finished, SIZE_MAX where the operator decides or the run stops. */
+size_t runbook_run_next(const struct runbook_run *run, enum runbook_outcome outcome);
 /* NULL when the run is over. */
 const struct runbook_step *runbook_run_step(const struct runbook_run *run);
 const char *runbook_state_name(enum runbook_state state);

@@ -37,6 +37,9 @@ struct runbook_result {
 bool runbook_expect_check(const struct runbook_step *step, const struct runbook_vars *vars,
 	const struct runbook_result *result, struct buf *sentence);
 
+/* Appends the line as it is written: "rows 1..3". */
+void runbook_expect_print(const struct runbook_expect *expect, struct buf *out);
+
 /* The value a capture= takes: of a statement its value, of a command its first line, trimmed; the
  * caller frees. NULL where there is none. */
 char *runbook_result_value(const struct runbook_step *step, const struct runbook_result *result);

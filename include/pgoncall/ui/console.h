@@ -28,6 +28,7 @@ struct log_view;
 struct migration_graph;
 struct revisions_preview;
 struct revisions_view;
+struct runbook_view;
 
 struct console_options {
 	struct key_set keys;      /* keys_set_init, and what the program can do */
@@ -103,6 +104,9 @@ bool console_logs_go(struct console *console, int64_t wall_ns);
 /* Selects the last line that is not younger than that moment (wall, ns) and stops following; 0 follows
  * again. */
 void console_logs_moment(struct console *console, int64_t wall);
+/* Pane 4; a view without a run closes it. See ui/pane_runbook.h. */
+void console_set_runbook(struct console *console, const struct runbook_view *view, bool fresh);
+void console_focus_runbook(struct console *console);
 /* A sentence in place of the hints until the next key; a long one takes more rows. NULL: none. */
 void console_set_message(struct console *console, enum console_severity severity, const char *text);
 
@@ -153,8 +157,9 @@ enum console_intent_kind {
 	INTENT_WRITE,        /* text: the pane's rows; the program asks for the file's name */
 	INTENT_THEME,        /* T: the next theme */
 	INTENT_TARGET,       /* @ */
-	INTENT_RUNBOOKS,     /* text: the runbook of the finding shown, or "" */
-	INTENT_OPEN_RUNBOOK, /* text: its name */
+	INTENT_RUNBOOKS,     /* text: the runbook of the finding shown, or ""; index: the finding's */
+	INTENT_OPEN_RUNBOOK, /* text: its name; index: the finding's */
+	INTENT_RUNBOOK_KEY,  /* id: a CMD_STEP_… or CMD_RUNBOOK_… */
 	INTENT_REVIEW,       /* v */
 	INTENT_SQL_UPGRADE,  /* text: the revision whose SQL is to be shown on its page */
 	INTENT_SQL_DOWNGRADE,

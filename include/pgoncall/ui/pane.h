@@ -26,11 +26,18 @@ struct pane_ops {
 	const char *page_hint; /* keys of its page besides Esc: " u d: SQL "; NULL: none */
 	/* Appends what stands in the border after the name: "41 sessions · 3 blocked". */
 	void (*title)(struct pane *pane, struct buf *out);
+	/* The rows are about to be drawn this wide. NULL: they do not depend on it. */
+	void (*prepare)(struct pane *pane, int rows, int cols);
 	/* Rows, the filter applied. */
 	size_t (*count)(const struct pane *pane);
 	/* Draws the heading of the columns into one row. NULL: there is none. */
 	void (*header)(struct pane *pane, struct cells *cells, struct cells_rect line);
 	void (*row)(struct pane *pane, size_t i, struct cells *cells, struct cells_rect line);
+	/* How many rows at the bottom stay where they are, at this width, and how they look. NULL: none. */
+	int (*footer_rows)(const struct pane *pane, int cols);
+	void (*footer)(struct pane *pane, struct cells *cells, struct cells_rect rect);
+	/* A text to read: it scrolls, and no row is marked as selected. */
+	bool text_only;
 	/* Appends the row as plain text, for search, filter and files. */
 	void (*text)(const struct pane *pane, size_t i, struct buf *out);
 	/* Appends what y copies. */

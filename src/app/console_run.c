@@ -1,0 +1,589 @@
+/*
+ * The runbook that is open: opening and closing it, its keys, and the way from the engine's effects
+ * to what carries them out.
+ */
+#include "console_run.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/random.h>
+
+#include <pgoncall/app/keys.h>
+#include <pgoncall/app/runbooks.h>
+#include <pgoncall/base/clock.h>
+#include <pgoncall/base/mem.h>
+#include <pgoncall/host/quote.h>
+#include <pgoncall/ui/pane_runbook.h>
+
+/* --- the pane -------------------------------------------------------------------------------- */
+
+static const struct {
+	enum key_command command;
+	enum runbook_event_kind events[2]; /* possible when one of these is */
+	size_t n;
+} run_keys[] = {
+	{ CMD_STEP_DONE, { RUNBOOK_EVENT_DONE, RUNBOOK_EVENT_CHECK }, 2 },
+	{ CMD_STEP_NOT_DONE, { RUNBOOK_EVENT_NOT_DONE, RUNBOOK_EVENT_CHECK }, 2 },
+	{ CMD_STEP_SKIP, { RUNBOOK_EVENT_SKIP, RUNBOOK_EVENT_CHECK }, 2 },
+	{ CMD_STEP_AGAIN, { RUNBOOK_EVENT_RETRY }, 1 },
+	{ CMD_STEP_STOP, { RUNBOOK_EVENT_STOP }, 1 },
+};
+
+/* Only keys that do something now are offered. */
+static void run_show_keys(struct app *app)
+{
+	struct key_set keys;
+	size_t i, j;
+	bool can;
+
+	app_keys_init(&keys);
+	keys.on[CMD_TARGET] = app->config.n_targets > 1;
+	for (i = 0; app->run && i < sizeof(run_keys) / sizeof(run_keys[0]); i++) {
+		can = false;
+		for (j = 0; j < run_keys[i].n; j++)
+			can = can || runbook_run_can(app->run->run, run_keys[i].events[j]);
+		keys.on[run_keys[i].command] = can;
+	}
+	if (app->run)
+		keys.on[CMD_RUNBOOK_LINK] = runbook_run_step(app->run->run) &&
+			runbook_run_step(app->run->run)->links.n;
+	console_set_keys(app->console, &keys);
+}
+
+void app_run_show(struct app *app)
+{
+	struct app_run *r = app->run;
+	struct runbook_view view;
+	bool fresh;
+
+	memset(&view, 0, sizeof(view));
+	if (!r) {
+		console_set_runbook(app->console, &view, true);
+		run_show_keys(app);
+		return;
+	}
+	free(r->refusal);
+	r->refusal = run_refusal(r);
+	view.run = r->run;
+	view.refusal = r->refusal;
+	view.began_ns = r->began_ns;
+	view.ended_ns = r->ended_ns;
+	if (r->exec)
+		view.output = run_exec_shown(r->exec, &view.dropped);
+	view.evidence = buf_str(&r->evidence.text);
+	fresh = r->run->step != r->shown_step || r->run->state != r->shown_state;
+	r->shown_step = r->run->step;
+	r->shown_state = r->run->state;
+	console_set_runbook(app->console, &view, fresh);
+	run_show_keys(app);
+	app_dirty(app);
+}
+
+/* --- the engine ------------------------------------------------------------------------------ */
+
+void run_refresh_vars(struct app_run *r)
+{
+	if (r->run->state != RUNBOOK_STATE_CONFIRMING && r->run->state != RUNBOOK_STATE_RUNNING)
+		run_vars_provide(r->app->section, target_snapshot(r->app->target),
+			target_graph(r->app->target), &r->run->vars);
+}
+
+static void run_on_again(struct loop_timer *timer, void *arg)
+{
+	struct app_run *r = arg;
+
+	loop_timer_stop(timer);
+	r->again = NULL;
+	run_event(r, RUNBOOK_EVENT_TICK, NULL);
+}
+
+static void run_wait(struct app_run *r, int64_t wait_ns)
+{
+	loop_timer_stop(r->again);
+	r->again = loop_timer_start(
+		r->app->loop, wait_ns / CLOCK_NS_PER_MS, 0, run_on_again, r);
+}
+
+/* What belongs to the step before is not shown with this one. */
+static void run_clear_step(struct app_run *r)
+{
+	run_exec_free(r->exec);
+	r->exec = NULL;
+	r->began_ns = r->ended_ns = 0;
+	r->intent_seq = 0;
+	run_look_stop(r);
+}
+
+static void run_judged(struct app_run *r)
+{
+	if (r->run->state == RUNBOOK_STATE_UNSETTLED)
+		run_look_begin(r);
+	else
+		target_refresh(r->app->target);
+}
+
+static void run_effect(struct app_run *r, const struct runbook_effect *effect)
+{
+	switch (effect->kind) {
+	case RUNBOOK_EFFECT_PICK:
+		run_pick(r);
+		break;
+	case RUNBOOK_EFFECT_CONFIRM:
+		run_confirm(r);
+		break;
+	case RUNBOOK_EFFECT_RUN:
+		run_start(r);
+		break;
+	case RUNBOOK_EFFECT_HALT:
+		run_exec_halt(r->exec, "ended by the operator");
+		break;
+	case RUNBOOK_EFFECT_WAIT:
+		run_wait(r, effect->wait_ns);
+		break;
+	case RUNBOOK_EFFECT_JUDGED:
+		run_judged(r);
+		break;
+	case RUNBOOK_EFFECT_LEFT:
+		run_record_mark(r, "left");
+		break;
+	case RUNBOOK_EFFECT_FINISHED:
+		run_record_mark(r, "finished");
+		break;
+	case RUNBOOK_EFFECT_ESCALATED:
+		run_record_mark(r, "stopped");
+		break;
+	case RUNBOOK_EFFECT_CHECK:
+	case RUNBOOK_EFFECT_SHOW:
+	case RUNBOOK_EFFECT_NONE:
+		break;
+	}
+}
+
+static void run_send(struct app_run *r, struct runbook_event *event)
+{
+	struct runbook_effect effect;
+	size_t step = r->run->step;
+	bool after_failure = event->kind == RUNBOOK_EVENT_GO &&
+		r->run->state == RUNBOOK_STATE_JUDGED &&
+		r->run->outcomes[step] == RUNBOOK_FAIL;
+	struct err err;
+
+	event->now_ns = clock_monotonic();
+	run_refresh_vars(r);
+	if (event->kind != RUNBOOK_EVENT_TICK) {
+		loop_timer_stop(r->again);
+		r->again = NULL;
+	}
+	if (runbook_run_event(r->run, event, &effect, &err) < 0) {
+		app_message(r->app, CONSOLE_WARNING, "%s", err.text);
+		return;
+	}
+	if (event->kind == RUNBOOK_EVENT_RESULT && r->intent_seq > 0)
+		run_record_result(r, event->result);
+	if (effect.record.step)
+		run_record_outcome(r, &effect.record);
+	if (after_failure)
+		run_record_arrival(r);
+	if (r->run->step != step || event->kind == RUNBOOK_EVENT_RETRY)
+		run_clear_step(r);
+	run_effect(r, &effect);
+	app_show_facts(r->app);
+}
+
+void run_event(struct app_run *r, enum runbook_event_kind kind, const char *text)
+{
+	struct runbook_event event = { .kind = kind, .text = text };
+
+	run_send(r, &event);
+}
+
+void run_check_event(struct app_run *r, enum runbook_answer answer, const char *text)
+{
+	struct runbook_event event = {
+		.kind = RUNBOOK_EVENT_CHECK, .answer = answer, .text = text
+	};
+
+	run_send(r, &event);
+}
+
+void run_result_event(struct app_run *r, const struct runbook_result *result)
+{
+	struct runbook_event event = { .kind = RUNBOOK_EVENT_RESULT, .result = result };
+
+	run_send(r, &event);
+}
+
+/* --- opening and closing --------------------------------------------------------------------- */
+
+static void run_name(struct app_run *r)
+{
+	uint32_t number = 0;
+
+	if (getrandom(&number, sizeof(number), 0) != (ssize_t)sizeof(number))
+		number = (uint32_t)clock_wall();
+	snprintf(r->application, sizeof(r->application), "pgoncall-%06x",
+		(unsigned)(number & 0xFFFFFF));
+}
+
+int run_open(struct app *app, struct runbook_library *library_take, const struct runbook *runbook,
+	struct app_run **out)
+{
+	struct app_run *r = mem_calloc(1, sizeof(*r));
+	char *target = app_target_name(app);
+	struct runbook_options options = { .environment = app_policy_environment(app),
+		.target = target,
+		.quote = host_quote_word,
+		.wrap = run_place_wrap,
+		.wrap_arg = &r->place,
+		.application = r->application };
+
+	r->app = app;
+	r->serial = ++app->run_serial;
+	r->library = *library_take;
+	memset(library_take, 0, sizeof(*library_take));
+	run_name(r);
+	r->place.section = app->section;
+	r->place.runtime = *target_runtime(app->target);
+	r->place.application = r->application;
+	strlist_init(&r->links);
+	r->run = runbook_run_new(runbook, &options, NULL);
+	run_refresh_vars(r);
+	free(target);
+	*out = r;
+	return 0;
+}
+
+void run_attach(struct app_run *r)
+{
+	struct app *app = r->app;
+
+	app_run_fini(app);
+	app->run = r;
+	r->shown_state = RUNBOOK_STATE_COUNT;
+	app_run_show(app);
+	console_focus_runbook(app->console);
+}
+
+void run_free(struct app_run *r)
+{
+	if (!r)
+		return;
+	loop_timer_stop(r->again);
+	run_exec_free(r->exec);
+	run_exec_free(r->list);
+	run_look_stop(r);
+	buf_fini(&r->evidence.text);
+	run_choices_fini(&r->choices);
+	strlist_fini(&r->links);
+	runbook_run_free(r->run);
+	runbook_library_fini(&r->library);
+	if (r->local)
+		r->local->ops->close(r->local);
+	free(r->refusal);
+	free(r);
+}
+
+void app_run_fini(struct app *app)
+{
+	struct app_run *r = app->run;
+
+	if (!r)
+		return;
+	if (r->executing)
+		run_abandon(r);
+	else if (runbook_run_can(r->run, RUNBOOK_EVENT_LEAVE))
+		run_record_mark(r, "left");
+	app->run = NULL;
+	app_run_show(app);
+	run_free(r);
+}
+
+bool app_run_is_busy(const struct app *app)
+{
+	return app->run && app->run->executing;
+}
+
+/* --- beginning ------------------------------------------------------------------------------- */
+
+static unsigned run_have(struct app *app)
+{
+	const struct db_snapshot *snapshot = target_snapshot(app->target);
+	unsigned have = run_vars_have(app->section);
+
+	if (snapshot && !snapshot->server.standby)
+		have |= RUNBOOK_REQUIRE_PRIMARY;
+	if (app_is_armed(app) || app_policy_environment(app) != POLICY_PRODUCTION)
+		have |= RUNBOOK_REQUIRE_ARMED;
+	return have;
+}
+
+static void run_begin(struct app_run *r)
+{
+	struct err err;
+
+	if (runbook_require_check(r->run->runbook, run_have(r->app), &err) < 0) {
+		app_message(r->app, CONSOLE_WARNING, "%s", err.text);
+		return;
+	}
+	run_record_mark(r, "begun");
+	run_event(r, RUNBOOK_EVENT_START, NULL);
+}
+
+static void run_close(struct app_run *r)
+{
+	if (r->executing)
+		app_message(r->app, CONSOLE_WARNING,
+			"The step is running: Ctrl-C interrupts it, then it can be closed.");
+	else
+		app_run_fini(r->app);
+}
+
+/* --- keys ------------------------------------------------------------------------------------ */
+
+static void run_ask_reason(struct app_run *r, enum run_reason reason)
+{
+	static const char *const questions[] = {
+		[RUN_REASON_SKIP] = "Why is this step skipped? It goes into the journal:",
+		[RUN_REASON_CHECK] = "Why is this check skipped? It goes into the journal:",
+		[RUN_REASON_STOP] = "Why does it stop here? It goes into the journal:",
+	};
+
+	r->reason = reason;
+	console_ask(r->app->console, APP_ASK_RUN_REASON,
+		reason == RUN_REASON_STOP ? "Stop" : "Skip", questions[reason], false);
+}
+
+/* A write that the gate would refuse anyway is not asked about. */
+static void run_go(struct app_run *r)
+{
+	const struct runbook_step *step = runbook_run_step(r->run);
+
+	app_run_show(r->app); /* what is refused, as of now */
+	switch (r->run->state) {
+	case RUNBOOK_STATE_NEW:
+		run_begin(r);
+		return;
+	case RUNBOOK_STATE_PICKING:
+		run_pick(r);
+		return;
+	case RUNBOOK_STATE_FINISHED:
+	case RUNBOOK_STATE_ESCALATED:
+		run_close(r);
+		return;
+	case RUNBOOK_STATE_LEFT:
+		run_event(r, RUNBOOK_EVENT_RESUME, NULL);
+		return;
+	case RUNBOOK_STATE_SHOWN:
+		if (step->language == RUNBOOK_MANUAL) {
+			app_message(r->app, CONSOLE_INFO,
+				"This is done by hand: d when it is done, x when it is not.");
+			return;
+		}
+		if (step->mode == RUNBOOK_WRITE && r->refusal) {
+			app_message(r->app, CONSOLE_ERROR, "%s", r->refusal);
+			return;
+		}
+		break;
+	default:
+		break;
+	}
+	run_event(r, RUNBOOK_EVENT_GO, NULL);
+}
+
+/* d and x: about a check, a step done by hand, or a write of unknown result. */
+static void run_answer(struct app_run *r, bool done)
+{
+	if (r->run->state == RUNBOOK_STATE_CHECKING) {
+		run_check_event(r, done ? RUNBOOK_CHECK_DONE : RUNBOOK_CHECK_NOT_DONE, NULL);
+		return;
+	}
+	if (r->run->state == RUNBOOK_STATE_UNSETTLED)
+		run_record_settled(r, done ? "looked: it was done" : "looked: it was not done");
+	run_event(r, done ? RUNBOOK_EVENT_DONE : RUNBOOK_EVENT_NOT_DONE, NULL);
+}
+
+static void run_open_link(struct app_run *r)
+{
+	const struct runbook_step *step = runbook_run_step(r->run);
+
+	if (!step || !step->links.n)
+		return;
+	if (r->executing) {
+		app_message(r->app, CONSOLE_WARNING, "The step is running: wait, or Ctrl-C.");
+		return;
+	}
+	strlist_fini(&r->links);
+	strlist_copy(&r->links, &step->links);
+	console_pick(r->app->console, APP_ASK_RUN_LINK, "Go on with", &r->links, 0);
+}
+
+static void run_key(struct app_run *r, enum key_command command)
+{
+	switch (command) {
+	case CMD_STEP_GO:
+		run_go(r);
+		break;
+	case CMD_STEP_DONE:
+		run_answer(r, true);
+		break;
+	case CMD_STEP_NOT_DONE:
+		run_answer(r, false);
+		break;
+	case CMD_STEP_SKIP:
+		run_ask_reason(r, r->run->state == RUNBOOK_STATE_CHECKING ? RUN_REASON_CHECK
+									  : RUN_REASON_SKIP);
+		break;
+	case CMD_STEP_STOP:
+		run_ask_reason(r, RUN_REASON_STOP);
+		break;
+	case CMD_STEP_AGAIN:
+		run_event(r, RUNBOOK_EVENT_RETRY, NULL);
+		break;
+	case CMD_RUNBOOK_LINK:
+		run_open_link(r);
+		break;
+	case CMD_RUNBOOK_CLOSE:
+		run_close(r);
+		break;
+	default:
+		break;
+	}
+}
+
+/* --- answers --------------------------------------------------------------------------------- */
+
+static void run_reasoned(struct app_run *r, const char *text)
+{
+	if (r->reason == RUN_REASON_CHECK)
+		run_check_event(r, RUNBOOK_CHECK_SKIP, text);
+	else
+		run_event(r,
+			r->reason == RUN_REASON_STOP ? RUNBOOK_EVENT_STOP : RUNBOOK_EVENT_SKIP,
+			text);
+}
+
+/* --- Ctrl-C ---------------------------------------------------------------------------------- */
+
+/* The session that the write under way has in the database, or NULL. */
+static const struct db_session *run_session(const struct app_run *r)
+{
+	const struct db_snapshot *snapshot = target_snapshot(r->app->target);
+	int backend = r->exec ? run_exec_backend(r->exec) : 0;
+	const struct db_session *s;
+	size_t i;
+
+	for (i = 0; snapshot && i < snapshot->n_sessions; i++) {
+		s = &snapshot->sessions[i];
+		if (backend ? s->pid == backend : str_equal(s->application, r->application))
+			return s;
+	}
+	return NULL;
+}
+
+static void run_cancel_session(struct app_run *r)
+{
+	const struct db_session *s = run_session(r);
+	struct console_session session;
+
+	if (!s) {
+		app_message(r->app, CONSOLE_WARNING,
+			"It has no session in the database now: nothing was cancelled.");
+		return;
+	}
+	session = (struct console_session){ s->pid, s->backend_start, s->xact_start,
+		s->query_start, s->gid };
+	app_act_begin(r->app, DB_ACTION_CANCEL, &session, 1);
+}
+
+bool app_run_interrupt(struct app *app)
+{
+	struct app_run *r = app->run;
+	struct strlist items;
+
+	if (!r || (!r->executing && r->run->state != RUNBOOK_STATE_WATCHING))
+		return false;
+	if (runbook_run_step(r->run)->mode == RUNBOOK_READ) {
+		run_event(r, RUNBOOK_EVENT_HALT, NULL);
+		return true;
+	}
+	strlist_init(&items);
+	strlist_add(&items, "Go on waiting for it");
+	strlist_add(&items, "Cancel its session's statement in the database; asks first");
+	strlist_add(&items, "Wait no longer: it goes on running there, its result is then unknown");
+	console_pick(app->console, APP_ASK_RUN_INTERRUPT, "A write is under way", &items, 0);
+	strlist_fini(&items);
+	return true;
+}
+
+static void run_interrupted(struct app_run *r, size_t choice)
+{
+	if (choice == 1)
+		run_cancel_session(r);
+	else if (choice == 2 && r->executing)
+		run_event(r, RUNBOOK_EVENT_HALT, NULL);
+}
+
+/* --- what the console says ------------------------------------------------------------------- */
+
+static void run_declined(struct app_run *r, int id)
+{
+	if (id != APP_ASK_RUN_CONFIRM)
+		return;
+	app_confirm_over(r->app);
+	run_event(r, RUNBOOK_EVENT_CANCEL, "No: nothing was sent.");
+}
+
+static void run_linked(struct app_run *r, size_t index)
+{
+	char *name = index < r->links.n ? mem_strdup(r->links.items[index]) : NULL;
+
+	if (name)
+		app_runbook(r->app, name, SIZE_MAX);
+	free(name);
+}
+
+static void run_confirmed(struct app_run *r, const char *typed)
+{
+	app_confirm_over(r->app);
+	run_event(r, RUNBOOK_EVENT_ANSWER, typed);
+}
+
+bool app_run_intent(struct app *app, const struct console_intent *intent)
+{
+	struct app_run *r = app->run;
+	char *text;
+
+	if (intent->kind == INTENT_PICKED &&
+		(intent->id == APP_ASK_RUN_RESUME || intent->id == APP_ASK_RUN_SETTLE)) {
+		app_settle_picked(app, intent->index);
+		return true;
+	}
+	if (!r || (intent->kind != INTENT_RUNBOOK_KEY && intent->id < APP_ASK_RUN_CONFIRM))
+		return false;
+	text = mem_strdup(intent->text ? intent->text : "");
+	if (intent->kind == INTENT_RUNBOOK_KEY)
+		run_key(r, (enum key_command)intent->id);
+	else if (intent->kind == INTENT_DECLINED)
+		run_declined(r, intent->id);
+	else if (intent->id == APP_ASK_RUN_CONFIRM)
+		run_confirmed(r, text);
+	else if (intent->id == APP_ASK_RUN_PICK)
+		run_picked(r, intent->index);
+	else if (intent->id == APP_ASK_RUN_VALUE)
+		run_valued(r, text);
+	else if (intent->id == APP_ASK_RUN_REASON)
+		run_reasoned(r, text);
+	else if (intent->id == APP_ASK_RUN_LINK)
+		run_linked(r, intent->index);
+	else if (intent->id == APP_ASK_RUN_INTERRUPT)
+		run_interrupted(r, intent->index);
+	free(text);
+	return true;
+}
+
+void app_run_look(struct app *app)
+{
+	if (app->run)
+		run_look(app->run);
+}

@@ -1,0 +1,130 @@
+/*
+ * What the files console_run*.c share: the runbook that is open in the console. The engine decides
+ * what happens; these files carry its effects out and bring back what came of them.
+ */
+#ifndef PGONCALL_APP_CONSOLE_RUN_H
+#define PGONCALL_APP_CONSOLE_RUN_H
+
+#include "console_app.h"
+
+#include <pgoncall/host/run.h>
+#include <pgoncall/runbook/engine.h>
+#include <pgoncall/runbook/library.h>
+
+#include "run_exec.h"
+#include "run_vars.h"
+
+/* What a reason is asked for. */
+enum run_reason { RUN_REASON_SKIP, RUN_REASON_CHECK, RUN_REASON_STOP };
+
+/* What can be chosen for a variable: a line each, and the values that it sets. */
+struct run_choices {
+	struct strlist lines;
+	struct runbook_vars *values; /* n of them */
+	size_t n, cap;
+};
+
+/* Evidence about a write whose result is not known. */
+struct run_evidence {
+	bool wanted;      /* to be gathered with the next picture */
+	bool has_process; /* the host was asked */
+	bool recorded;
+	struct host_run *process_run;
+	struct buf text;
+	int64_t since_ns; /* pictures before this say nothing about it */
+};
+
+struct app_run {
+	struct app *app;
+	unsigned serial; /* an answer of the journal for another one is none for this */
+	struct runbook_library library;
+	struct runbook_run *run;
+	struct run_place place;
+	char application[32]; /* of the sessions that its commands open: "pgoncall-3fa91c" */
+
+	struct run_exec *exec; /* of the step at hand, kept for its output; NULL: none yet */
+	bool executing;
+	struct loop_timer *again; /* while it watches */
+	struct transport *local;  /* this machine, for on=local; NULL until wanted */
+	int64_t began_ns, ended_ns;
+	struct gate_permit *permit; /* while the intent is on its way to the disk */
+	int64_t intent_seq; /* of the write under way or unknown; 0: none */
+
+	enum run_reason reason; /* what the open question is about */
+	struct run_choices choices;
+	struct run_exec *list; /* asks for what can be chosen */
+	struct strlist links;  /* what the list of linked runbooks shows */
+	struct run_evidence evidence;
+	char *refusal; /* why a write would be refused now; NULL: it would not */
+
+	size_t shown_step; /* what the pane was moved to */
+	enum runbook_state shown_state;
+};
+
+/* console_run.c */
+/* Sends an event to the engine and carries out the effect. */
+void run_event(struct app_run *r, enum runbook_event_kind kind, const char *text);
+void run_check_event(struct app_run *r, enum runbook_answer answer, const char *text);
+void run_result_event(struct app_run *r, const struct runbook_result *result);
+/* Takes over the library; the run is begun by Enter. */
+int run_open(struct app *app, struct runbook_library *library_take, const struct runbook *runbook,
+	struct app_run **out);
+/* Puts it into the console. */
+void run_attach(struct app_run *r);
+/* What the snapshot, the graph and the configuration say now. */
+void run_refresh_vars(struct app_run *r);
+void run_free(struct app_run *r);
+
+/* console_run_exec.c: effects RUN, HALT and CONFIRM. */
+void run_confirm(struct app_run *r);
+void run_start(struct app_run *r);
+/* Why the write at hand would be refused now, or NULL; to be freed. */
+char *run_refusal(struct app_run *r);
+/* The program leaves while something runs: its result is unknown. */
+void run_abandon(struct app_run *r);
+bool run_has_step_on(const struct app_run *r, enum runbook_place place);
+
+/* console_run_pick.c */
+void run_pick(struct app_run *r);
+void run_picked(struct app_run *r, size_t index);
+void run_valued(struct app_run *r, const char *text);
+void run_choices_fini(struct run_choices *choices);
+/* Fills in what the finding is about. */
+void run_fill(struct app_run *r, const struct finding *finding);
+
+/* console_run_record.c: what is kept in the journal, and found again. */
+/* "begun", "left", "finished", …: where a run begins and ends. */
+void run_record_mark(struct app_run *r, const char *text);
+void run_record_outcome(struct app_run *r, const struct runbook_record *record);
+/* The operator went on from a failed step to the one at hand. */
+void run_record_arrival(struct app_run *r);
+void run_record_intent(struct app_run *r, const char *typed, recorder_done done, void *arg);
+/* After the engine judged it. */
+void run_record_result(struct app_run *r, const struct runbook_result *result);
+/* What a person found about a write of unknown result. */
+void run_record_settled(struct app_run *r, const char *text);
+
+/* A run in a journal that was neither finished nor stopped. */
+struct run_trace {
+	char *incident, *runbook, *step, *ts; /* owned; step: the last one recorded, or "" */
+	char *arrived; /* the step that was gone on to after a failed one, or "" */
+	struct runbook_vars vars;
+	struct strlist steps, reasons; /* records, oldest first; outcomes beside them */
+	enum runbook_outcome *outcomes;
+	size_t cap;
+	int64_t intent_seq; /* of the last record, where that is unknown */
+	bool lost;
+};
+
+/* The newest of this target that is nobody's any more. 0 and *trace, or -1: there is none. */
+int run_trace_find(const char *target, struct run_trace *trace);
+void run_trace_fini(struct run_trace *trace);
+/* Opens the runbook where the trace says that it stood, in the incident's own journal. */
+int run_trace_resume(struct app *app, const struct run_trace *trace, struct err *err);
+
+/* console_run_look.c */
+void run_look_begin(struct app_run *r);
+void run_look(struct app_run *r);
+void run_look_stop(struct app_run *r);
+
+#endif

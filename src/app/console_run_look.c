@@ -1,0 +1,140 @@
+/*
+ * Looking what became of a write whose result is not known: the version rows, the sessions that it
+ * had opened, its process. Only reads; what to make of it is for a person to say.
+ */
+#include "console_run.h"
+
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+
+#include <pgoncall/base/clock.h>
+#include <pgoncall/base/mem.h>
+#include <pgoncall/host/quote.h>
+
+#define PROCESS_TIMEOUT_MS 10000
+
+void run_look_stop(struct app_run *r)
+{
+	host_run_cancel(r->evidence.process_run);
+	buf_clear(&r->evidence.text);
+	r->evidence.process_run = NULL;
+	r->evidence.wanted = r->evidence.has_process = r->evidence.recorded = false;
+}
+
+void run_look_begin(struct app_run *r)
+{
+	run_look_stop(r);
+	r->evidence.wanted = true;
+	r->evidence.since_ns = clock_monotonic();
+	buf_add_str(&r->evidence.text, "Looking what became of it, once the target is reached.");
+	target_refresh(r->app->target);
+}
+
+static void look_add_versions(const struct db_snapshot *snapshot, struct buf *out)
+{
+	size_t i;
+
+	buf_add_str(out, "version rows now: ");
+	for (i = 0; i < snapshot->versions.n; i++)
+		buf_printf(out, "%s%s", i ? ", " : "", snapshot->versions.items[i]);
+	buf_add_str(out, snapshot->versions.n ? "\n" : "none, or they could not be read\n");
+}
+
+/* The sessions of its own name; of a statement, the server process that had it. */
+static void look_add_sessions(
+	const struct app_run *r, const struct db_snapshot *snapshot, struct buf *out)
+{
+	const struct db_session *s;
+	size_t i, n = 0;
+	char age[32];
+
+	for (i = 0; i < snapshot->n_sessions; i++) {
+		s = &snapshot->sessions[i];
+		if (!str_equal(s->application, r->application))
+			continue;
+		n++;
+		buf_printf(out, "still in the database: pid %d (%s), %s for %s\n", s->pid,
+			s->application, s->state,
+			clock_format_age(s->xact_age_s, age, sizeof(age)));
+	}
+	if (!n)
+		buf_printf(out, "no session named %s is in the database any more\n",
+			r->application);
+}
+
+static void look_record(struct app_run *r)
+{
+	struct journal_entry entry = JOURNAL_ENTRY_INIT;
+	char *text = mem_printf("evidence about write %lld: %s", (long long)r->intent_seq,
+		buf_str(&r->evidence.text));
+
+	entry.event = JOURNAL_NOTE;
+	entry.text = text;
+	app_record(r->app, &entry, NULL, NULL);
+	free(text);
+	r->evidence.recorded = true;
+	app_run_show(r->app);
+}
+
+static void look_on_process(void *arg, const struct host_output *output, const struct err *err)
+{
+	struct app_run *r = arg;
+	size_t n = 0;
+	const char *s;
+
+	r->evidence.process_run = NULL;
+	for (s = buf_str(&output->out); *s; s++)
+		n += *s == '\n';
+	if (err->code != ERR_OK)
+		buf_printf(&r->evidence.text, "its processes could not be looked for: %s\n", err->text);
+	else if (n)
+		buf_printf(&r->evidence.text,
+			"still running there: %zu process%s that it started\n", n,
+			n > 1 ? "es" : "");
+	else
+		buf_add_str(&r->evidence.text, "no process that it started runs there any more\n");
+	look_record(r);
+}
+
+/* Whatever the step started has its name in the environment. */
+static void look_for_process(struct app_run *r)
+{
+	struct host_run_options options = { .timeout_ms = PROCESS_TIMEOUT_MS };
+	struct run_place place = r->place;
+	struct buf line = BUF_INIT, wrapped = BUF_INIT;
+	enum runbook_place where = runbook_run_step(r->run)->place;
+	struct err err;
+
+	place.application = "";
+	buf_printf(&line, "grep -ls -e PGAPPNAME=%s /proc/[0-9]*/environ || true", r->application);
+	if (run_place_wrap(&place, where, buf_str(&line), &wrapped, &err) == 0)
+		r->evidence.process_run = host_run_start(r->app->loop,
+			target_transport(r->app->target), buf_str(&wrapped), &options,
+			look_on_process, r);
+	else
+		look_record(r);
+	buf_fini(&wrapped);
+	buf_fini(&line);
+}
+
+void run_look(struct app_run *r)
+{
+	const struct db_snapshot *snapshot = target_snapshot(r->app->target);
+	const struct runbook_step *step = runbook_run_step(r->run);
+
+	if (!r->evidence.wanted || !step || !snapshot ||
+		target_get_state(r->app->target) != TARGET_UP ||
+		snapshot->at_monotonic < r->evidence.since_ns)
+		return;
+	r->evidence.wanted = false;
+	buf_clear(&r->evidence.text);
+	look_add_versions(snapshot, &r->evidence.text);
+	look_add_sessions(r, snapshot, &r->evidence.text);
+	if (step->language == RUNBOOK_SH && step->place != RUNBOOK_ON_LOCAL &&
+		target_transport(r->app->target))
+		look_for_process(r);
+	else
+		look_record(r);
+	app_run_show(r->app);
+}

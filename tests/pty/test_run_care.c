@@ -1,0 +1,468 @@
+/*
+ * A runbook's run on bad days: the program is killed, the link breaks in the middle of a write, the
+ * disk is full, a runbook tries to get round the gate. What was written to the database and what the
+ * journal says of it are compared every time.
+ */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+
+#include <cmocka.h>
+
+#include <pgoncall/base/mem.h>
+#include <pgoncall/base/str.h>
+
+#include "fixture.h"
+#include "play.h"
+#include "texts.h"
+
+enum { LIVE_MS = 20000, BOUNDARIES = 9 };
+
+/* --- what the tests share -------------------------------------------------------------------- */
+
+/* One write that leaves a row, and takes a moment. */
+static const char marking[] =
+	"---\nrunbook: marking\ntitle: Marking\nrequire: primary\n---\nLeaves a mark.\n\n"
+	"### Look first\n```sql { name=look on=db mode=read }\nSELECT count(*) FROM marks\n```\n\n"
+	"### Leave the mark\n"
+	"```sql { name=mark on=db mode=write confirm=y timeout=20s undo=none }\n"
+	"INSERT INTO marks SELECT now() FROM pg_sleep(%s)\n```\n\n"
+	"### Look again\n```sql { name=after on=db mode=read }\nSELECT count(*) FROM marks\n```\n";
+
+static int group_setup(void **state)
+{
+	struct fixture *f;
+	struct err err = { 0 };
+
+	if (fixture_group_setup(state) != 0)
+		return -1;
+	f = *state;
+	free(range_psql(f->range, "DROP TABLE IF EXISTS marks", &err));
+	free(range_psql(f->range, "CREATE TABLE marks (at timestamptz); ALTER TABLE marks OWNER TO bo1",
+		&err));
+	return 0;
+}
+
+static int group_teardown(void **state)
+{
+	struct fixture *f = *state;
+	struct err err = { 0 };
+
+	if (f->range)
+		free(range_psql(f->range, "DROP TABLE IF EXISTS marks", &err));
+	return fixture_group_teardown(state);
+}
+
+static int setup(void **state)
+{
+	struct fixture *f;
+	struct err err = { 0 };
+
+	if (fixture_setup(state) != 0)
+		return -1;
+	f = *state;
+	free(range_psql(f->range, "TRUNCATE marks", &err));
+	return 0;
+}
+
+static int marks(struct fixture *f)
+{
+	return fixture_number(f, "SELECT count(*) FROM marks");
+}
+
+/* Lines of the journal that hold the text. */
+static int journal_count(struct fixture *f, const char *text)
+{
+	char *command = mem_printf(
+		"cat %s/.local/state/pgoncall/journal/*.jsonl 2>/dev/null | grep -c '%s' || true",
+		f->home, text);
+	const char *argv[] = { "sh", "-c", command, NULL };
+	struct run_options options = { .argv = argv };
+	struct run_result result;
+	int n;
+
+	assert_int_equal(run_program(&options, &result, NULL), 0);
+	n = atoi(buf_str(&result.out));
+	run_result_fini(&result);
+	free(command);
+	return n;
+}
+
+static int intents(struct fixture *f)
+{
+	return journal_count(f, "\"event\":\"intent\"");
+}
+
+/* The range's configuration with a team's directory of runbooks that holds this one. */
+static char *config_with(struct fixture *f, const char *name, const char *text)
+{
+	char *directory = mem_printf("%s/runbooks", f->home);
+	char *file = mem_printf("runbooks/%s.md", name);
+	char *line = mem_printf("db_name = boardofone\nrunbooks = %s", directory);
+	char *config;
+
+	mkdir(directory, 0700);
+	free(fixture_write(f, file, text));
+	config = fixture_vary(f, "RANGE_CONFIG", "config", "db_name", line);
+	free(line);
+	free(file);
+	free(directory);
+	return config;
+}
+
+static struct pty *open_config(struct fixture *f, const char *config)
+{
+	struct pty *p =
+		fixture_open(f, 40, 120, (const char *const[]){ "-c", config, "prod", NULL });
+
+	pty_wait_text(p, "primary +age", LIVE_MS);
+	return p;
+}
+
+static void arm(struct pty *p)
+{
+	play_command(p, "arm 30m the test plays a runbook");
+	pty_wait_text(p, texts.armed, PTY_WAIT_MS);
+}
+
+static bool shows(struct pty *p, void *pattern)
+{
+	return pty_has(p, pattern);
+}
+
+static void kill_it(struct pty *p)
+{
+	kill(pty_pid(p), SIGKILL);
+	assert_int_equal(pty_wait_exit(p, PTY_WAIT_MS), 128 + SIGKILL);
+}
+
+/* --- killed ---------------------------------------------------------------------------------- */
+
+/* The next console offers to go on, and goes on at the step where it stood. */
+static void run_goes_on_where_it_stood(void **state)
+{
+	static const struct play_answer before[] = {
+		{ "End its session", "halt", NULL, false },
+		{ NULL, NULL, NULL, false },
+	};
+	static const struct play_answer after[] = {
+		{ "End its session", "", "idle in tx", false },
+		{ "See whether it arrived", "", "622dbc22743e", false },
+		{ NULL, NULL, NULL, false },
+	};
+	struct fixture *f = *state;
+	struct strlist visited;
+	struct err err = { 0 };
+	struct pty *p;
+
+	strlist_init(&visited);
+	fixture_check(range_incident(f->range, "stuck-migration", &err), &err);
+	p = open_config(f, range_config(f->range));
+	arm(p);
+	pty_wait_text(p, texts.any_finding, LIVE_MS);
+	pty_key(p, "r");
+	pty_wait_text(p, "Enter: begin", PTY_WAIT_MS);
+	assert_int_equal(play_runbook(p, before, NULL), PLAY_HALTED);
+	kill_it(p);
+	assert_int_equal(intents(f), 0);
+
+	p = open_config(f, range_config(f->range));
+	pty_wait_text(p, "stuck-migration was left at step", PTY_WAIT_MS);
+	pty_key(p, "Enter"); /* go on where it stood */
+	/* The session is to be chosen anew: it lives. */
+	pty_wait_text(p, "End its session: choose for blocker", PTY_WAIT_MS);
+	pty_key(p, "Esc");
+	pty_wait_text(p, "▸ 13 End its session", PTY_WAIT_MS);
+	arm(p);
+	pty_key(p, "Enter");
+	assert_int_equal(play_runbook(p, after, &visited), PLAY_FINISHED);
+	assert_int_equal(journal_count(f, "\"event\":\"intent\".*\"step\":\"terminate\""), 1);
+	fixture_expect_rows(f, "SELECT version_num FROM alembic_version", "622dbc22743e");
+	strlist_fini(&visited);
+}
+
+/* Killed while the statement runs: it goes on in the server, the next console does not know, and asks;
+ * nothing is sent again. */
+static void run_killed_in_a_write_is_unknown(void **state)
+{
+	struct fixture *f = *state;
+	char *text = mem_printf(marking, "2"), *config = config_with(f, "marking", text);
+	struct pty *p = open_config(f, config);
+
+	arm(p);
+	play_open(p, "marking");
+	play_runbook(p, (const struct play_answer[]){ { "Leave the mark", "halt", NULL, false },
+				{ NULL, NULL, NULL, false } },
+		NULL);
+	pty_key(p, "Enter");
+	pty_wait_text(p, "Press y to do it", PTY_WAIT_MS);
+	pty_key(p, "y");
+	pty_wait_text(p, "· running", PTY_WAIT_MS);
+	while (journal_count(f, "\"event\":\"intent\"") == 0)
+		;
+	kill_it(p);
+
+	p = open_config(f, config);
+	pty_wait_text(p, "marking was left at step mark .result unknown", PTY_WAIT_MS);
+	pty_key(p, "Enter");
+	pty_wait_text(p, "RESULT UNKNOWN", PTY_WAIT_MS);
+	pty_wait_text(p, "version rows now: 001_research_metrics", PTY_WAIT_MS);
+	pty_key(p, "d");
+	pty_wait_gone(p, "RESULT UNKNOWN", PTY_WAIT_MS);
+	assert_int_equal(play_runbook(p, NULL, NULL), PLAY_FINISHED);
+	assert_int_equal(intents(f), 1);
+	assert_true(marks(f) <= 1);
+	assert_int_equal(journal_count(f, "looked: it was done"), 1);
+	free(config);
+	free(text);
+}
+
+/* At every moment in which the journal is written: no write without its intent. */
+static void run_killed_at_every_boundary(void **state)
+{
+	struct fixture *f = *state;
+	char *text = mem_printf(marking, "0"), *config = config_with(f, "marking", text);
+	char *journal = mem_printf("%s/.local/state/pgoncall/journal", f->home);
+	char inject[64], *clear = mem_printf("rm -rf %s", journal);
+	struct pty *p;
+	int when, written, planned, with_mark = 0;
+
+	for (when = 1; when <= BOUNDARIES; when++) {
+		struct pty_options options = { .rows = 40, .cols = 120, .home = f->home };
+		const char *argv[] = { "strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=fsync", "-e",
+			inject, "build/pgoncall", "-c", config, "prod", NULL };
+		struct err err = { 0 };
+		const char *const keys[] = { "\r", "\r", "\r", "\r", "y", "\r", "\r", "\r" };
+		size_t i;
+
+		assert_int_equal(system(clear), 0);
+		free(range_psql(f->range, "TRUNCATE marks", &err));
+		snprintf(inject, sizeof(inject), "inject=fsync:signal=KILL:when=%d", when);
+		options.argv = argv;
+		pty_stop(f->pty);
+		f->pty = p = pty_start(&options, &err);
+		pty_wait_text(p, "primary +age", 3 * LIVE_MS);
+		play_command(p, "arm 30m the test plays a runbook");
+		if (pty_await(p, shows, (void *)(uintptr_t)texts.armed, 3000)) {
+			play_command(p, "runbook marking");
+			for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
+				static const char *const waits[] = { "Enter: begin", "Enter: run it",
+					"OK\\. Enter", "Enter: see what", "Press y", "OK\\. Enter",
+					"Enter: run it", "OK\\. Enter" };
+
+				if (!pty_await(p, shows, (void *)(uintptr_t)waits[i], 3000))
+					break;
+				pty_type(p, keys[i]);
+			}
+		}
+		pty_stop(p);
+		f->pty = NULL;
+		written = marks(f);
+		planned = intents(f);
+		if (written > planned)
+			print_error("killed at %d: %d written, %d intents\n", when, written, planned);
+		assert_true(written <= planned);
+		with_mark += written;
+	}
+	/* The last ones came after the write: the test saw both sides of it. */
+	assert_true(with_mark > 0);
+	assert_true(with_mark < BOUNDARIES);
+	free(clear);
+	free(journal);
+	free(config);
+	free(text);
+}
+
+/* --- the link -------------------------------------------------------------------------------- */
+
+static void run_cut_off_in_a_write_is_unknown(void **state)
+{
+	static const struct play_answer before[] = {
+		{ "See what is pending", "", "622dbc22743e", false },
+		{ "Apply it", "halt", NULL, false },
+		{ NULL, NULL, NULL, false },
+	};
+	struct fixture *f = *state;
+	struct err err = { 0 };
+	struct pty *p;
+
+	fixture_check(range_incident(f->range, "idle-in-transaction", &err), &err);
+	p = open_config(f, range_config(f->range));
+	arm(p);
+	play_open(p, "manual-migration");
+	assert_int_equal(play_runbook(p, before, NULL), PLAY_HALTED);
+	pty_key(p, "Enter");
+	pty_wait_text(p, "Type boardofone@prod", PTY_WAIT_MS);
+	pty_type(p, "boardofone@prod\r");
+	pty_wait_text(p, "· running", PTY_WAIT_MS);
+	pty_wait_text(p, "Running upgrade", PTY_WAIT_MS); /* it waits for its lock now */
+	range_sshd_kill_connections(f->range, &err);
+	pty_wait_text(p, "RESULT UNKNOWN", LIVE_MS);
+	pty_wait_text(p, "version rows now: 001_research_metrics", LIVE_MS);
+	pty_wait_text(p, "(no process|still running)", LIVE_MS);
+	assert_int_equal(intents(f), 1);
+	assert_int_equal(journal_count(f, "\"event\":\"unknown\""), 1);
+	assert_int_equal(journal_count(f, "evidence about write"), 1);
+	pty_key(p, "x");
+	pty_wait_text(p, "not as expected", PTY_WAIT_MS);
+	assert_int_equal(journal_count(f, "looked: it was not done"), 1);
+	fixture_expect_rows(f, "SELECT version_num FROM alembic_version", "001_research_metrics");
+}
+
+/* --- the disk -------------------------------------------------------------------------------- */
+
+static void run_writes_nothing_on_a_full_disk(void **state)
+{
+	struct fixture *f = *state;
+	char *text = mem_printf(marking, "0"), *config = config_with(f, "marking", text);
+	char *directory = mem_printf("%s/.local", f->home);
+	char note[900];
+	bool full = false;
+	int i;
+	char *fill = mem_printf("cat /dev/zero >%s/full 2>/dev/null; true", directory);
+	struct pty *p;
+
+	mkdir(directory, 0700);
+	if (mount("tmpfs", directory, "tmpfs", 0, "size=128k") != 0)
+		skip();
+	p = open_config(f, config);
+	arm(p);
+	play_open(p, "marking");
+	play_runbook(p, (const struct play_answer[]){ { "Leave the mark", "halt", NULL, false },
+				{ NULL, NULL, NULL, false } },
+		NULL);
+	assert_int_equal(system(fill), 0);
+	/* A last line or two may still find room in the file's last block. */
+	memset(note, 'n', sizeof(note) - 1);
+	memcpy(note, "note ", 5);
+	note[sizeof(note) - 1] = '\0';
+	for (i = 0; i < 16 && !full; i++) {
+		play_command(p, note);
+		pty_await(p, shows, (void *)(uintptr_t) "noted in|No space left", PTY_WAIT_MS);
+		full = pty_has(p, "No space left");
+		pty_key(p, "Esc"); /* takes the message away */
+		pty_wait_gone(p, "noted in", PTY_WAIT_MS);
+	}
+	pty_key(p, "Enter"); /* it does not even ask */
+	pty_wait_text(p, "journal cannot be written", 2000);
+	assert_false(pty_has(p, "Press y"));
+	assert_int_equal(marks(f), 0);
+	assert_int_equal(intents(f), 0);
+	pty_wait_text(p, "primary +age 0", LIVE_MS); /* reading goes on */
+	free(fill);
+	free(directory);
+	free(config);
+	free(text);
+}
+
+/* --- the gate -------------------------------------------------------------------------------- */
+
+/* Not armed; a read that inserts; a question that is not asked; a wrong answer. */
+static void run_gate_is_not_got_round(void **state)
+{
+	static const char evil[] =
+		"---\nrunbook: evil\ntitle: Evil\n---\nTries.\n\n"
+		"### A read that writes\n```sql { name=sneak on=db mode=read fail=goto:unasked }\n"
+		"WITH m AS (INSERT INTO marks VALUES (now()) RETURNING 1) SELECT * FROM m\n```\n\n"
+		"### Unasked\n```sql { name=unasked on=db mode=write confirm=none undo=none }\n"
+		"INSERT INTO marks VALUES (now())\n```\n";
+	struct fixture *f = *state;
+	char *config = config_with(f, "evil", evil);
+	struct pty *p = open_config(f, config);
+
+	play_open(p, "evil");
+	pty_key(p, "Enter");
+	pty_wait_text(p, "Enter: run it", PTY_WAIT_MS);
+	pty_key(p, "Enter");
+	pty_wait_text(p, "read-only transaction", PTY_WAIT_MS);
+	pty_key(p, "Enter");
+	pty_wait_text(p, "is production and read-only", PTY_WAIT_MS);
+	pty_key(p, "Enter"); /* refused, not asked */
+	pty_key(p, "Enter");
+	pty_wait_text(p, "· shown", PTY_WAIT_MS);
+	assert_int_equal(marks(f), 0);
+	arm(p);
+	pty_wait_text(p, "Enter: see what is sent", PTY_WAIT_MS);
+	pty_key(p, "Enter");
+	pty_wait_text(p, "Press y to do it", PTY_WAIT_MS); /* although it asks for none */
+	pty_key(p, "Enter");
+	pty_wait_text(p, "nothing was sent|Nothing was sent", PTY_WAIT_MS);
+	assert_int_equal(marks(f), 0);
+	assert_int_equal(intents(f), 0);
+	pty_key(p, "Enter");
+	pty_wait_text(p, "Press y to do it", PTY_WAIT_MS);
+	pty_key(p, "y");
+	pty_wait_text(p, "OK\\. Enter", PTY_WAIT_MS);
+	assert_int_equal(marks(f), 1);
+	assert_int_equal(intents(f), 1);
+	free(config);
+}
+
+/* What calls itself a read and is none is refused before anything can run. */
+static void run_false_reads_are_not_loaded(void **state)
+{
+	static const char *const statements[] = {
+		"SELECT pg_terminate_backend(pid) FROM pg_stat_activity",
+		"BEGIN READ WRITE",
+		"SET default_transaction_read_only = off",
+		"SELECT set_config('default_transaction_read_only', 'off', false)",
+		"DROP TABLE marks",
+	};
+	struct fixture *f = *state;
+	struct run_result result;
+	char *text, *path;
+	size_t i;
+
+	for (i = 0; i < sizeof(statements) / sizeof(statements[0]); i++) {
+		text = mem_printf("---\nrunbook: false-read\ntitle: False\n---\nTries.\n\n"
+				  "### Read\n```sql { name=r on=db mode=read }\n%s\n```\n",
+			statements[i]);
+		path = fixture_write(f, "false-read.md", text);
+		fixture_run(f, (const char *const[]){ "runbook", "lint", path, NULL }, &result);
+		if (result.status != 1)
+			print_error("accepted: %s\n", statements[i]);
+		assert_int_equal(result.status, 1);
+		run_result_fini(&result);
+		free(path);
+		free(text);
+	}
+}
+
+/* The small disk goes, whatever became of the test. */
+static int teardown(void **state)
+{
+	struct fixture *f = *state;
+	char *directory = mem_printf("%s/.local", f->home);
+
+	pty_stop(f->pty);
+	f->pty = NULL;
+	umount2(directory, MNT_DETACH);
+	free(directory);
+	return fixture_teardown(state);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
+
+int main(int argc, char **argv)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(run_goes_on_where_it_stood),
+		TEST(run_killed_in_a_write_is_unknown),
+		TEST(run_killed_at_every_boundary),
+		TEST(run_cut_off_in_a_write_is_unknown),
+		TEST(run_writes_nothing_on_a_full_disk),
+		TEST(run_gate_is_not_got_round),
+		TEST(run_false_reads_are_not_loaded),
+	};
+
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
+	return cmocka_run_group_tests(tests, group_setup, group_teardown);
+}
