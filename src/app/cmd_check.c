@@ -15,6 +15,7 @@
 #include <pgoncall/base/mem.h>
 #include <pgoncall/db/schema.h>
 
+#include "health.h"
 #include "probe.h"
 
 static int check_run(const struct invocation *in);
@@ -42,6 +43,7 @@ struct check_one {
 	struct check_report report;
 	struct findings findings;
 	bool asked_schema;
+	struct health *health; /* the last thing that is asked; NULL: not yet, or over */
 	bool finished;
 	char *printed; /* what to print, once finished */
 	enum check_status status;
@@ -193,6 +195,23 @@ static void check_add_list(struct check_one *one, const char *name, enum check_s
 	buf_fini(&text);
 }
 
+static void check_on_health(void *arg, const struct check_report *report)
+{
+	struct check_one *one = arg;
+	size_t i;
+
+	one->health = NULL;
+	for (i = 0; i < report->n; i++) {
+		check_report_add(&one->report, report->lines[i].name, report->lines[i].status, "%s",
+			report->lines[i].detail);
+		if (report->lines[i].status == CHECK_CRITICAL)
+			findings_add(&one->findings, "health-failed", "The application is not well: %s.",
+				report->lines[i].detail);
+	}
+	findings_sort(&one->findings);
+	check_finish(one);
+}
+
 static void check_on_schema(void *arg, const struct db_schema_facts *facts, const struct err *err)
 {
 	struct check_one *one = arg;
@@ -221,7 +240,8 @@ static void check_on_schema(void *arg, const struct db_schema_facts *facts, cons
 	} else {
 		check_report_add(&one->report, "critical tables", CHECK_UNKNOWN, "%s", err->text);
 	}
-	check_finish(one);
+	one->health =
+		health_start(one->all->loop, one->target, HEALTH_ALL, check_on_health, one);
 }
 
 static void check_advance(struct check_one *one)
@@ -331,6 +351,7 @@ static int check_sections(
 	loop_timer_stop(timer);
 	status = check_print(&all);
 	for (i = 0; i < n; i++) {
+		health_cancel(all.ones[i].health);
 		target_close(all.ones[i].target);
 		check_report_fini(&all.ones[i].report);
 		findings_fini(&all.ones[i].findings);

@@ -155,6 +155,10 @@ const struct config_key_info config_keys[CONFIG_KEY_COUNT] = {
 		.target = true,
 		.check = check_tables },
 	[CONFIG_HEALTH_URL] = { .name = "health_url", .target = true },
+	[CONFIG_HEALTH_FROM] = { .name = "health_from",
+		.target = true,
+		.fallback = "here",
+		.choices = "here host" },
 	[CONFIG_DEPLOY_LOG] = { .name = "deploy_log", .target = true },
 	[CONFIG_RUNBOOKS] = { .name = "runbooks", .target = true },
 };

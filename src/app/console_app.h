@@ -108,6 +108,9 @@ struct app {
 	struct app_act act;
 	unsigned run_serial;          /* counts the runbooks that were opened */
 	struct app_run *run;          /* the runbook that is open, or NULL; console_run.h */
+	struct health *health;        /* being asked; NULL: not now */
+	struct loop_timer *health_again;
+	char *health_failed;          /* what the health URL said last, where it failed; else NULL */
 	struct app_settle *settle;    /* what an earlier console left open; console_settle.c */
 };
 
@@ -225,6 +228,11 @@ void app_run_look(struct app *app);
 void app_run_show(struct app *app);
 /* Leaves it (it can be resumed) and frees. */
 void app_run_fini(struct app *app);
+
+/* console_health.c: the health URL, asked now and then, as a finding. */
+void app_health_begin(struct app *app);
+void app_health_add(const struct app *app, struct findings *findings);
+void app_health_fini(struct app *app);
 
 /* console_settle.c: what an earlier console of this target left open. */
 /* With the first picture: asks about it. Returns whether there was anything. */

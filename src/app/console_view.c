@@ -121,6 +121,7 @@ void app_show_findings(struct app *app)
 	if (input.snapshot && !app->past)
 		probe_add_findings(
 			app->probe, input.graph && input.graph->pending.n, &app->findings);
+	app_health_add(app, &app->findings);
 	console_set_findings(app->console, &app->findings);
 }
 
@@ -144,6 +145,7 @@ static void view_tell_first(struct app *app)
 	if (app->told_first || target_get_state(app->target) != TARGET_UP)
 		return;
 	app->told_first = true;
+	app_health_begin(app);
 	if (app_settle_begin(app))
 		return;
 	if (target_version_note(app->target))
@@ -350,6 +352,7 @@ void app_close_target(struct app *app)
 		app_disarm(app, "the target was left");
 	/* Acts under way get their last word from target_close; nothing else is shown any more. */
 	app_run_fini(app);
+	app_health_fini(app);
 	app->target = NULL;
 	app_preview_fini(app);
 	probe_stop(app->probe);

@@ -17,6 +17,7 @@
 
 #include "daemon.h"
 #include "fixture.h"
+#include "match.h"
 #include "play.h"
 #include "texts.h"
 
@@ -514,6 +515,29 @@ static char *checkout(struct fixture *f)
 	return path;
 }
 
+/* The same from the command line, from here and from the host. */
+static void expect_check_fails(struct fixture *f)
+{
+	char *here = mem_printf("%s/config", f->home);
+	char *host = fixture_vary_file(f, here, "config-host", "health_url",
+		"health_url = http://127.0.0.1:1/\nhealth_from = host");
+	const char *const configs[] = { here, host };
+	const char *const says[] = { "health url .*answers 503", "health url .*exit 7" };
+	struct run_result result;
+	size_t i;
+
+	for (i = 0; i < 2; i++) {
+		fixture_run(f, (const char *const[]){ "-c", configs[i], "check", "prod", NULL }, &result);
+		assert_int_equal(result.status, 2);
+		assert_true(match_text(buf_str(&result.out), says[i]));
+		assert_true(match_text(buf_str(&result.out), "health-failed"));
+		assert_true(match_text(buf_str(&result.out), "git +the checkout ends with 622dbc22743e"));
+		run_result_fini(&result);
+	}
+	free(host);
+	free(here);
+}
+
 static void runbook_health_check_says_what_fails(void **state)
 {
 	static const struct play_answer answers[] = {
@@ -533,8 +557,10 @@ static void runbook_health_check_says_what_fails(void **state)
 	line = mem_printf("health_url = http://127.0.0.1:%d/\nrepository = %s\nalembic = alembic",
 		serve(f, "503", &server), repository);
 	p = armed_console_of2(f, "alembic", "", "health_url", line);
+	pty_wait_text(p, "The application is not well.*answers 503", LIVE_MS);
 	play_open(p, "production-health-check");
 	assert_int_equal(play_runbook(p, answers, &visited), PLAY_FINISHED);
+	expect_check_fails(f);
 	daemon_stop(server);
 	assert_true(visited_has(&visited, "Current is the head: fail"));
 	assert_true(visited_has(&visited, "The image is what git says: ok"));

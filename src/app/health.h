@@ -1,0 +1,30 @@
+/*
+ * The part of the health check that is asked outside of the database: the health URL, from here or
+ * from the host; Alembic's errors in the app's log; whether the colours' images and the checkout end
+ * with the same revisions. All asked at once, each with its own limit.
+ */
+#ifndef PGONCALL_APP_HEALTH_H
+#define PGONCALL_APP_HEALTH_H
+
+#include <pgoncall/app/output.h>
+#include <pgoncall/app/target.h>
+
+enum health_part {
+	HEALTH_URL = 1 << 0,
+	HEALTH_LOG = 1 << 1,
+	HEALTH_COLOURS = 1 << 2,
+	HEALTH_GIT = 1 << 3,
+	HEALTH_ALL = 15
+};
+
+struct health;
+
+/* Once, from the loop: a line for each part that is configured. The handle is freed after it. */
+typedef void (*health_done)(void *arg, const struct check_report *report);
+
+struct health *health_start(struct loop *loop, struct target *target, unsigned parts,
+	health_done done, void *arg);
+/* NULL is allowed. */
+void health_cancel(struct health *health);
+
+#endif
