@@ -316,6 +316,45 @@ static void run_cut_off_in_a_write_is_unknown(void **state)
 	fixture_expect_rows(f, "SELECT version_num FROM alembic_version", "001_research_metrics");
 }
 
+/* --- Ctrl-C ---------------------------------------------------------------------------------- */
+
+/* Asks what to interrupt; cancelling is an act of its own, confirmed and recorded. */
+static void run_interrupt_asks_what(void **state)
+{
+	struct fixture *f = *state;
+	char *text = mem_printf(marking, "15"), *config = config_with(f, "marking", text);
+	struct pty *p = open_config(f, config);
+
+	arm(p);
+	play_open(p, "marking");
+	play_runbook(p, (const struct play_answer[]){ { "Leave the mark", "halt", NULL, false },
+				{ NULL, NULL, NULL, false } },
+		NULL);
+	pty_key(p, "Enter");
+	pty_wait_text(p, "Press y to do it", PTY_WAIT_MS);
+	pty_key(p, "y");
+	pty_wait_text(p, "· running", PTY_WAIT_MS);
+	pty_wait_text(p, "active .*INSERT INTO marks|pgoncall +active", PTY_WAIT_MS);
+	pty_key(p, "C-c");
+	pty_wait_text(p, "A write is under way", PTY_WAIT_MS);
+	pty_key(p, "Enter"); /* go on waiting */
+	pty_wait_gone(p, "A write is under way", PTY_WAIT_MS);
+	assert_true(pty_has(p, "· running"));
+	pty_key(p, "C-c");
+	pty_wait_text(p, "A write is under way", PTY_WAIT_MS);
+	pty_key(p, "j");
+	pty_key(p, "Enter");
+	pty_wait_text(p, "Cancel the query of", PTY_WAIT_MS);
+	pty_type(p, "cancel\r");
+	pty_wait_text(p, "canceling statement", PTY_WAIT_MS);
+	pty_wait_text(p, "not as expected", PTY_WAIT_MS);
+	assert_int_equal(marks(f), 0);
+	assert_int_equal(intents(f), 2);
+	assert_int_equal(journal_count(f, "\"event\":\"result\""), 2);
+	free(config);
+	free(text);
+}
+
 /* --- the disk -------------------------------------------------------------------------------- */
 
 static void run_writes_nothing_on_a_full_disk(void **state)
@@ -457,6 +496,7 @@ int main(int argc, char **argv)
 		TEST(run_killed_in_a_write_is_unknown),
 		TEST(run_killed_at_every_boundary),
 		TEST(run_cut_off_in_a_write_is_unknown),
+		TEST(run_interrupt_asks_what),
 		TEST(run_writes_nothing_on_a_full_disk),
 		TEST(run_gate_is_not_got_round),
 		TEST(run_false_reads_are_not_loaded),

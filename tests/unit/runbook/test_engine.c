@@ -717,6 +717,37 @@ static void engine_restores(void **state)
 	runbook_free(r);
 }
 
+static void engine_looks_ahead(void **state)
+{
+	static const char text[] =
+		"---\nrunbook: ahead\ntitle: Ahead\n---\nWhy.\n\n"
+		"### One\n```sql { name=one on=db mode=read fail=goto:three }\nSELECT 1\n```\n"
+		"### Two\n```sql { name=two on=db mode=read when=one:fail }\nSELECT 2\n```\n"
+		"### Three\n```sql { name=three on=db mode=read fail=ask ok=goto:end }\nSELECT 3\n```\n"
+		"### Four\n```sql { name=four on=db mode=read fail=stop }\nSELECT 4\n```\n";
+	struct runbook_problems problems = { 0 };
+	struct runbook *runbook = runbook_parse("ahead.md", text, strlen(text), &problems);
+	struct runbook_run *run;
+
+	(void)state;
+	assert_non_null(runbook);
+	run = new_run(runbook);
+	assert_int_equal(send_kind(run, RUNBOOK_EVENT_START, NULL), 0);
+	/* The second one is for a failed first one only. */
+	assert_int_equal(runbook_run_next(run, RUNBOOK_OK), 2);
+	assert_int_equal(runbook_run_next(run, RUNBOOK_FAIL), 2);
+	assert_int_equal(runbook_run_next(run, RUNBOOK_SKIPPED), 2);
+	run->step = 2;
+	assert_int_equal(runbook_run_next(run, RUNBOOK_OK), runbook->n_steps);
+	assert_true(runbook_run_next(run, RUNBOOK_FAIL) == SIZE_MAX);
+	assert_int_equal(runbook_run_next(run, RUNBOOK_SKIPPED), 3);
+	run->step = 3;
+	assert_int_equal(runbook_run_next(run, RUNBOOK_OK), runbook->n_steps);
+	assert_true(runbook_run_next(run, RUNBOOK_FAIL) == SIZE_MAX);
+	runbook_run_free(run);
+	runbook_free(runbook);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -737,6 +768,7 @@ int main(void)
 		cmocka_unit_test(engine_refuses_variables_it_does_not_have),
 		cmocka_unit_test(engine_leaves_and_resumes),
 		cmocka_unit_test(engine_restores),
+		cmocka_unit_test(engine_looks_ahead),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
