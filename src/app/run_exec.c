@@ -262,6 +262,9 @@ static bool exec_is_loss(const struct run_exec *exec, const struct err *err)
 {
 	const char *sqlstate = db_conn_sqlstate(exec->conn);
 
+	/* A statement that was cancelled there is an answer: it was rolled back. */
+	if (strcmp(sqlstate, "57014") == 0 && db_conn_is_up(exec->conn))
+		return false;
 	return err->code == ERR_CANCELLED || !db_conn_is_up(exec->conn) || !*sqlstate ||
 		str_starts(sqlstate, "08") || str_starts(sqlstate, "57P");
 }

@@ -72,15 +72,25 @@ static const struct ask *play_asked(const char *screen)
 	return NULL;
 }
 
-/* Differs for everything that can be asked: the step, its state, the check, the dialog. */
+static bool play_is_dialog(const struct ask *ask)
+{
+	return ask < asks + 5;
+}
+
+/* Differs for everything that can be asked: the step, its state, the check, the dialog, which may hide
+ * the step. NULL while the screen is half drawn. */
 static char *play_signature(const char *screen, const struct ask *ask)
 {
-	char *where = match_group_dup(screen, "4 Runbook[─ ]+(.*?)[─┐┤ ]*$", 1);
+	char *where = match_group_dup(
+		screen, "4 Runbook.* · (step [0-9]+ of [0-9]+ · [a-z]+|[0-9]+ steps|finished) ", 1);
 	char *check = match_group_dup(screen, "check ([0-9]+) of", 0);
 	char *dialog = match_group_dup(screen, "(choose for|what is) ([a-z_]+)", 0);
-	char *all = mem_printf("%s|%s|%s|%s", where ? where : "", ask->pattern, check ? check : "",
-		dialog ? dialog : "");
+	char *all = NULL;
 
+	if (play_is_dialog(ask))
+		all = mem_printf("%s|%s", ask->pattern, dialog ? dialog : "");
+	else if (where)
+		all = mem_printf("%s|%s|%s", where, ask->pattern, check ? check : "");
 	free(where);
 	free(check);
 	free(dialog);
@@ -112,7 +122,7 @@ static bool play_has_moved(struct pty *p, void *arg)
 	play->ask = play_asked(screen);
 	if (play->ask) {
 		now = play_signature(screen, play->ask);
-		if (play->signature && strcmp(now, play->signature) == 0)
+		if (!now || (play->signature && strcmp(now, play->signature) == 0))
 			play->ask = NULL;
 		if (play->ask) {
 			free(play->signature);
