@@ -85,8 +85,17 @@ static char *play_signature(const char *screen, const struct ask *ask)
 		screen, "4 Runbook.* · (step [0-9]+ of [0-9]+ · [a-z]+|[0-9]+ steps|finished) ", 1);
 	char *check = match_group_dup(screen, "check ([0-9]+) of", 0);
 	char *dialog = match_group_dup(screen, "(choose for|what is) ([a-z_]+)", 0);
+	char *number = match_group_dup(screen, "4 Runbook.* · step ([0-9]+) of ", 1);
+	char *row = match_group_dup(screen, "▸ +([0-9]+) ", 1);
 	char *all = NULL;
 
+	/* The pane's title and the step's own row are drawn one after the other. */
+	if (number && (!row || strcmp(number, row) != 0) && !play_is_dialog(ask)) {
+		free(where);
+		where = NULL;
+	}
+	free(number);
+	free(row);
 	if (play_is_dialog(ask))
 		all = mem_printf("%s|%s", ask->pattern, dialog ? dialog : "");
 	else if (where)
