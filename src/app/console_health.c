@@ -32,8 +32,7 @@ static void health_on_done(void *arg, const struct check_report *report)
 	for (i = 0; i < report->n; i++)
 		if (report->lines[i].status == CHECK_CRITICAL)
 			app->health_failed = mem_strdup(report->lines[i].detail);
-	app->health_again =
-		loop_timer_start(app->loop, HEALTH_EVERY_MS, 0, health_on_again, app);
+	app->health_again = loop_timer_start(app->loop, HEALTH_EVERY_MS, 0, health_on_again, app);
 	app_show_facts(app);
 }
 
@@ -48,8 +47,8 @@ void app_health_add(const struct app *app, struct findings *findings)
 {
 	if (!app->health_failed)
 		return;
-	findings_add(findings, "health-failed", "The application is not well: %s.",
-		app->health_failed);
+	findings_add(
+		findings, "health-failed", "The application is not well: %s.", app->health_failed);
 	findings_sort(findings);
 }
 

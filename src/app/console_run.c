@@ -46,8 +46,8 @@ static void run_show_keys(struct app *app)
 		keys.on[run_keys[i].command] = can;
 	}
 	if (app->run)
-		keys.on[CMD_RUNBOOK_LINK] = runbook_run_step(app->run->run) &&
-			runbook_run_step(app->run->run)->links.n;
+		keys.on[CMD_RUNBOOK_LINK] =
+			runbook_run_step(app->run->run) && runbook_run_step(app->run->run)->links.n;
 	console_set_keys(app->console, &keys);
 }
 
@@ -101,8 +101,7 @@ static void run_on_again(struct loop_timer *timer, void *arg)
 static void run_wait(struct app_run *r, int64_t wait_ns)
 {
 	loop_timer_stop(r->again);
-	r->again = loop_timer_start(
-		r->app->loop, wait_ns / CLOCK_NS_PER_MS, 0, run_on_again, r);
+	r->again = loop_timer_start(r->app->loop, wait_ns / CLOCK_NS_PER_MS, 0, run_on_again, r);
 }
 
 /* What belongs to the step before is not shown with this one. */
@@ -165,8 +164,8 @@ static void run_send(struct app_run *r, struct runbook_event *event)
 	struct runbook_effect effect;
 	size_t step = r->run->step;
 	bool after_failure = event->kind == RUNBOOK_EVENT_GO &&
-		r->run->state == RUNBOOK_STATE_JUDGED &&
-		r->run->outcomes[step] == RUNBOOK_FAIL;
+			     r->run->state == RUNBOOK_STATE_JUDGED &&
+			     r->run->outcomes[step] == RUNBOOK_FAIL;
 	struct err err;
 
 	event->now_ns = clock_monotonic();
@@ -458,8 +457,7 @@ static void run_reasoned(struct app_run *r, const char *text)
 	if (r->reason == RUN_REASON_CHECK)
 		run_check_event(r, RUNBOOK_CHECK_SKIP, text);
 	else
-		run_event(r,
-			r->reason == RUN_REASON_STOP ? RUNBOOK_EVENT_STOP : RUNBOOK_EVENT_SKIP,
+		run_event(r, r->reason == RUN_REASON_STOP ? RUNBOOK_EVENT_STOP : RUNBOOK_EVENT_SKIP,
 			text);
 }
 
@@ -491,8 +489,8 @@ static void run_cancel_session(struct app_run *r)
 			"It has no session in the database now: nothing was cancelled.");
 		return;
 	}
-	session = (struct console_session){ s->pid, s->backend_start, s->xact_start,
-		s->query_start, s->gid };
+	session = (struct console_session){ s->pid, s->backend_start, s->xact_start, s->query_start,
+		s->gid };
 	app_act_begin(r->app, DB_ACTION_CANCEL, &session, 1);
 }
 

@@ -189,7 +189,8 @@ static void run_on_intent(void *arg, int64_t seq, const struct err *err)
 	}
 	r->intent_seq = seq;
 	app_gate_state(r->app, &state);
-	if (gate_permit_use(r->app->gate, permit, &state, run_exec_statement(r->exec), seq, &why) < 0) {
+	if (gate_permit_use(r->app->gate, permit, &state, run_exec_statement(r->exec), seq, &why) <
+		0) {
 		run_refused(r, &why);
 		return;
 	}
@@ -260,7 +261,7 @@ static void run_on_done(void *arg, const struct runbook_result *result)
 bool run_has_step_on(const struct app_run *r, enum runbook_place place)
 {
 	return runbook_run_step(r->run)->language == RUNBOOK_SH &&
-		runbook_run_step(r->run)->place == place;
+	       runbook_run_step(r->run)->place == place;
 }
 
 static struct transport *run_transport(struct app_run *r)

@@ -59,8 +59,8 @@ static void look_add_sessions(
 			clock_format_age(s->xact_age_s, age, sizeof(age)));
 	}
 	if (!n)
-		buf_printf(out, "no session named %s is in the database any more\n",
-			r->application);
+		buf_printf(
+			out, "no session named %s is in the database any more\n", r->application);
 }
 
 static void look_record(struct app_run *r)
@@ -87,7 +87,8 @@ static void look_on_process(void *arg, const struct host_output *output, const s
 	for (s = buf_str(&output->out); *s; s++)
 		n += *s == '\n';
 	if (err->code != ERR_OK)
-		buf_printf(&r->evidence.text, "its processes could not be looked for: %s\n", err->text);
+		buf_printf(&r->evidence.text, "its processes could not be looked for: %s\n",
+			err->text);
 	else if (n)
 		buf_printf(&r->evidence.text,
 			"still running there: %zu process%s that it started\n", n,
@@ -109,9 +110,9 @@ static void look_for_process(struct app_run *r)
 	place.application = "";
 	buf_printf(&line, "grep -ls -e PGAPPNAME=%s /proc/[0-9]*/environ || true", r->application);
 	if (run_place_wrap(&place, where, buf_str(&line), &wrapped, &err) == 0)
-		r->evidence.process_run = host_run_start(r->app->loop,
-			target_transport(r->app->target), buf_str(&wrapped), &options,
-			look_on_process, r);
+		r->evidence.process_run =
+			host_run_start(r->app->loop, target_transport(r->app->target),
+				buf_str(&wrapped), &options, look_on_process, r);
 	else
 		look_record(r);
 	buf_fini(&wrapped);

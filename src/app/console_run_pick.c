@@ -32,14 +32,14 @@ void run_choices_fini(struct run_choices *choices)
 static struct runbook_vars *choice_add_take(struct run_choices *choices, char *line_take)
 {
 	strlist_add_take(&choices->lines, line_take);
-	choices->values = mem_grow(
-		choices->values, choices->n, &choices->cap, sizeof(*choices->values));
+	choices->values =
+		mem_grow(choices->values, choices->n, &choices->cap, sizeof(*choices->values));
 	memset(&choices->values[choices->n], 0, sizeof(*choices->values));
 	return &choices->values[choices->n++];
 }
 
-static void choice_add_plain(
-	struct run_choices *choices, const struct runbook_var *var, const char *value, const char *note)
+static void choice_add_plain(struct run_choices *choices, const struct runbook_var *var,
+	const char *value, const char *note)
 {
 	char *line = *note ? mem_printf("%-20s  %s", value, note) : mem_strdup(value);
 
@@ -87,8 +87,7 @@ static char *session_line(const struct db_session *s)
 	char age[32];
 
 	buf_printf(&line, "%-7d %-8s %-16s %-10s %6s  ", s->pid, s->user, s->application,
-		format_state(s),
-		clock_format_age(format_session_age(s), age, sizeof(age)));
+		format_state(s), clock_format_age(format_session_age(s), age, sizeof(age)));
 	if (s->n_behind)
 		buf_printf(&line, "blocks %zu  ", s->n_behind);
 	buf_printf(&line, "%.80s", query);
@@ -104,7 +103,7 @@ static bool session_is_in_tree(const struct db_session *s)
 static bool session_is_client(const struct db_session *s)
 {
 	return strcmp(s->backend_type, "client backend") == 0 &&
-		strcmp(s->application, "pgoncall") != 0;
+	       strcmp(s->application, "pgoncall") != 0;
 }
 
 static bool session_migrates(const struct db_session *s)
@@ -113,8 +112,8 @@ static bool session_migrates(const struct db_session *s)
 }
 
 /* Roots first: they are what is to end. */
-static void add_sessions(struct app_run *r, const struct runbook_var *var,
-	bool (*wants)(const struct db_session *s))
+static void add_sessions(
+	struct app_run *r, const struct runbook_var *var, bool (*wants)(const struct db_session *s))
 {
 	const struct db_snapshot *snapshot = target_snapshot(r->app->target);
 	const struct db_session *s;
@@ -124,8 +123,8 @@ static void add_sessions(struct app_run *r, const struct runbook_var *var,
 		for (i = 0; snapshot && i < snapshot->n_sessions; i++) {
 			s = &snapshot->sessions[i];
 			if (s->pid && !s->ours && wants(s) && s->is_root == (pass == 0))
-				session_values(s, var,
-					choice_add_take(&r->choices, session_line(s)));
+				session_values(
+					s, var, choice_add_take(&r->choices, session_line(s)));
 		}
 	}
 }
@@ -208,8 +207,8 @@ static void add_containers(struct app_run *r, const struct runbook_var *var)
 
 	strlist_init(&names);
 	strlist_add_words(&names, runbook_vars_get(&r->run->vars, "apps")
-			? runbook_vars_get(&r->run->vars, "apps")
-			: "");
+					  ? runbook_vars_get(&r->run->vars, "apps")
+					  : "");
 	if (*database && strcmp(var->from, "all") == 0)
 		strlist_add(&names, database);
 	for (i = 0; i < names.n; i++)
@@ -231,14 +230,17 @@ static void add_critical(struct app_run *r, const struct runbook_var *var)
 
 /* Cost: one scan of pg_class; any server. */
 static const char tables_sql[] =
-	"SELECT CASE WHEN n.nspname = 'public' THEN c.relname ELSE n.nspname || '.' || c.relname END"
+	"SELECT CASE WHEN n.nspname = 'public' THEN c.relname ELSE n.nspname || '.' || c.relname "
+	"END"
 	" FROM pg_catalog.pg_class AS c JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace"
-	" WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'"
+	" WHERE c.relkind IN ('r', 'p') AND n.nspname !~ '^pg_' AND n.nspname <> "
+	"'information_schema'"
 	" ORDER BY 1";
 
 /* Cost: one scan of pg_index; any server. */
 static const char invalid_sql[] =
-	"SELECT CASE WHEN n.nspname = 'public' THEN c.relname ELSE n.nspname || '.' || c.relname END"
+	"SELECT CASE WHEN n.nspname = 'public' THEN c.relname ELSE n.nspname || '.' || c.relname "
+	"END"
 	" FROM pg_catalog.pg_index AS i JOIN pg_catalog.pg_class AS c ON c.oid = i.indexrelid"
 	" JOIN pg_catalog.pg_namespace AS n ON n.oid = c.relnamespace"
 	" WHERE NOT i.indisvalid ORDER BY 1";
@@ -301,10 +303,11 @@ static void pick_show(struct app_run *r)
 			sources[pick_source(r->run->pick)].none);
 		return;
 	}
-	title = mem_printf("%s: choose for %s", runbook_run_step(r->run)->title, r->run->pick->name);
+	title = mem_printf(
+		"%s: choose for %s", runbook_run_step(r->run)->title, r->run->pick->name);
 	term_flush_input(r->app->term);
-	console_pick(r->app->console, APP_ASK_RUN_PICK, title, &r->choices.lines,
-		pick_preselected(r));
+	console_pick(
+		r->app->console, APP_ASK_RUN_PICK, title, &r->choices.lines, pick_preselected(r));
 	free(title);
 }
 
@@ -421,7 +424,8 @@ static int pick_set(struct app_run *r, const struct runbook_vars *values)
 	size_t i;
 
 	for (i = 0; i < values->n; i++) {
-		if (runbook_run_set(r->run, values->items[i].name, values->items[i].value, &err) < 0) {
+		if (runbook_run_set(r->run, values->items[i].name, values->items[i].value, &err) <
+			0) {
 			app_message(r->app, CONSOLE_ERROR, "%s", err.text);
 			return -1;
 		}

@@ -53,8 +53,8 @@ static void record_note(struct app_run *r, const char *step, const char *text)
 void run_record_mark(struct app_run *r, const char *text)
 {
 	char *full = *r->run->reason && strcmp(text, "stopped") == 0
-		? mem_printf("%s: %s", text, r->run->reason)
-		: mem_strdup(text);
+			     ? mem_printf("%s: %s", text, r->run->reason)
+			     : mem_strdup(text);
 
 	record_note(r, NULL, full);
 	free(full);
@@ -102,8 +102,9 @@ void run_record_result(struct app_run *r, const struct runbook_result *result)
 	const struct runbook_step *step = runbook_run_step(r->run);
 	struct journal_entry entry = JOURNAL_ENTRY_INIT;
 	enum runbook_outcome outcome = result->ran == RUNBOOK_RAN_UNKNOWN ? RUNBOOK_UNKNOWN
-		: r->run->state == RUNBOOK_STATE_JUDGED ? r->run->outcomes[r->run->step]
-							: RUNBOOK_FAIL;
+				       : r->run->state == RUNBOOK_STATE_JUDGED
+					       ? r->run->outcomes[r->run->step]
+					       : RUNBOOK_FAIL;
 	char hash[JOURNAL_HASH_HEX + 1];
 	char *text = mem_printf("%s: %s", runbook_outcome_name(outcome),
 		r->run->state == RUNBOOK_STATE_JUDGED || !result->error ? r->run->verdict
@@ -171,8 +172,8 @@ static void trace_set_arrived(struct run_trace *trace, const char *step)
 static void trace_add(struct run_trace *trace, const char *step, enum runbook_outcome outcome,
 	const char *reason, int64_t intent_seq)
 {
-	trace->outcomes = mem_grow(
-		trace->outcomes, trace->steps.n, &trace->cap, sizeof(*trace->outcomes));
+	trace->outcomes =
+		mem_grow(trace->outcomes, trace->steps.n, &trace->cap, sizeof(*trace->outcomes));
 	trace->outcomes[trace->steps.n] = outcome;
 	strlist_add(&trace->steps, step);
 	strlist_add(&trace->reasons, reason);
@@ -200,9 +201,8 @@ static void trace_take_vars(struct run_trace *trace, const struct journal_record
 	json_t *vars = record->vars ? json_loads(record->vars, 0, NULL) : NULL, *value;
 	const char *name;
 
-	json_object_foreach (vars, name, value)
-		if (json_is_string(value))
-			runbook_vars_set(&trace->vars, name, json_string_value(value));
+	json_object_foreach(vars, name, value) if (json_is_string(value))
+		runbook_vars_set(&trace->vars, name, json_string_value(value));
 	json_decref(vars);
 }
 
@@ -251,11 +251,11 @@ static void trace_take(struct run_trace *trace, const struct journal_record *rec
 		trace_add(trace, record->step, RUNBOOK_UNKNOWN,
 			"Nothing was recorded after it was sent.", record->seq);
 	else if (record->text && !(record->event == JOURNAL_NOTE && record->intent) &&
-		trace_parse(record->text, &outcome, &reason) == 0)
+		 trace_parse(record->text, &outcome, &reason) == 0)
 		trace_add(trace, record->step, outcome, reason,
-			outcome == RUNBOOK_UNKNOWN ? (record->intent ? record->intent
-								     : trace->intent_seq)
-						   : 0);
+			outcome == RUNBOOK_UNKNOWN
+				? (record->intent ? record->intent : trace->intent_seq)
+				: 0);
 }
 
 /* The last run of one journal that is not over; *trace stays empty where there is none. */

@@ -44,8 +44,8 @@ static void settle_evidence(struct app *app, struct buf *out)
 		buf_printf(out, "%s%s", i ? ", " : "", snapshot->versions.items[i]);
 	for (i = 0; i < snapshot->n_sessions; i++)
 		n += str_starts(snapshot->sessions[i].application, "pgoncall-");
-	buf_printf(out, "%s; %zu session%s of runbooks live", snapshot->versions.n ? "" : "no revision",
-		n, n == 1 ? "" : "s");
+	buf_printf(out, "%s; %zu session%s of runbooks live",
+		snapshot->versions.n ? "" : "no revision", n, n == 1 ? "" : "s");
 }
 
 static const char *const settle_answers[] = {
@@ -58,7 +58,7 @@ static const char *const settle_answers[] = {
 static bool settle_is_the_runs(const struct app_settle *settle, const struct journal_pending *write)
 {
 	return settle->trace.runbook && settle->trace.intent_seq == write->intent.seq &&
-		str_equal(settle->trace.incident, write->intent.incident);
+	       str_equal(settle->trace.incident, write->intent.incident);
 }
 
 static void settle_ask_write(struct app *app)
@@ -79,9 +79,9 @@ static void settle_ask_write(struct app *app)
 	}
 	settle->stage = SETTLE_WRITE;
 	intent = &settle->pending.items[settle->next].intent;
-	buf_printf(&title, "Unknown result: %s%s%s, %.16s%s", intent->runbook ? intent->runbook : "",
-		intent->runbook ? ", " : "", intent->step ? intent->step : "a write",
-		intent->ts ? intent->ts : "",
+	buf_printf(&title, "Unknown result: %s%s%s, %.16s%s",
+		intent->runbook ? intent->runbook : "", intent->runbook ? ", " : "",
+		intent->step ? intent->step : "a write", intent->ts ? intent->ts : "",
 		settle->pending.items[settle->next].lost ? " (link lost)" : "");
 	settle_evidence(app, &title);
 	strlist_init(&items);

@@ -66,7 +66,8 @@ static void make_log(const struct health *health, struct buf *out)
 {
 	if (*health_var(health, "logs"))
 		buf_printf(out,
-			"{ %s; } 2>&1 | grep -cE -e 'FAILED: |ERROR +.?alembic|psycopg2[.]errors[.]|"
+			"{ %s; } 2>&1 | grep -cE -e 'FAILED: |ERROR "
+			"+.?alembic|psycopg2[.]errors[.]|"
 			"sqlalchemy[.]exc[.]' || true",
 			health_var(health, "logs"));
 }
@@ -117,9 +118,8 @@ static void judge_log(struct health *health, const char *out)
 {
 	long n = atol(out);
 
-	check_report_add(&health->report, "alembic log",
-		n ? CHECK_WARNING : CHECK_OK, "%ld error%s since the container was started", n,
-		n == 1 ? "" : "s");
+	check_report_add(&health->report, "alembic log", n ? CHECK_WARNING : CHECK_OK,
+		"%ld error%s since the container was started", n, n == 1 ? "" : "s");
 }
 
 static void judge_colours(struct health *health, const char *out)
@@ -246,13 +246,14 @@ static void health_ask(struct health *health, size_t i)
 	item->health = health;
 	item->row = i;
 	row->make(health, &line);
-	if (line.len && run_place_wrap(&health->place, row->place, buf_str(&line), &wrapped, &err) == 0 &&
+	if (line.len &&
+		run_place_wrap(&health->place, row->place, buf_str(&line), &wrapped, &err) == 0 &&
 		(transport = health_transport(health, row->place))) {
 		health->waiting++;
 		item->run = host_run_start(health->loop, transport, buf_str(&wrapped), &options,
 			health_on_output, item);
 	} else if (row->part == HEALTH_URL && *health_var(health, "health_url") &&
-		!url_is_asked_there(health)) {
+		   !url_is_asked_there(health)) {
 		health->waiting++;
 		item->http = host_http_get(health->loop, health_var(health, "health_url"),
 			URL_TIMEOUT_MS, health_on_http, item);
@@ -261,8 +262,8 @@ static void health_ask(struct health *health, size_t i)
 	buf_fini(&line);
 }
 
-struct health *health_start(struct loop *loop, struct target *target, unsigned parts,
-	health_done done, void *arg)
+struct health *health_start(
+	struct loop *loop, struct target *target, unsigned parts, health_done done, void *arg)
 {
 	struct health *health = mem_calloc(1, sizeof(*health));
 	size_t i;
@@ -275,8 +276,8 @@ struct health *health_start(struct loop *loop, struct target *target, unsigned p
 	health->place.runtime = *target_runtime(target);
 	health->place.application = "";
 	health->waiting = 1;
-	run_vars_provide(
-		target_section(target), target_snapshot(target), target_graph(target), &health->vars);
+	run_vars_provide(target_section(target), target_snapshot(target), target_graph(target),
+		&health->vars);
 	for (i = 0; i < sizeof(health_rows) / sizeof(health_rows[0]); i++)
 		if (parts & health_rows[i].part)
 			health_ask(health, i);

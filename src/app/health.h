@@ -22,8 +22,8 @@ struct health;
 /* Once, from the loop: a line for each part that is configured. The handle is freed after it. */
 typedef void (*health_done)(void *arg, const struct check_report *report);
 
-struct health *health_start(struct loop *loop, struct target *target, unsigned parts,
-	health_done done, void *arg);
+struct health *health_start(
+	struct loop *loop, struct target *target, unsigned parts, health_done done, void *arg);
 /* NULL is allowed. */
 void health_cancel(struct health *health);
 

@@ -35,7 +35,7 @@ struct run_exec {
 	bool ready, sent, over;
 
 	struct buf out, err, shown;
-	size_t dropped; /* bytes of `shown` that are gone */
+	size_t dropped;      /* bytes of `shown` that are gone */
 	char *value, *error; /* NULL: none */
 	struct runbook_result result;
 };
@@ -266,7 +266,7 @@ static bool exec_is_loss(const struct run_exec *exec, const struct err *err)
 	if (strcmp(sqlstate, "57014") == 0 && db_conn_is_up(exec->conn))
 		return false;
 	return err->code == ERR_CANCELLED || !db_conn_is_up(exec->conn) || !*sqlstate ||
-		str_starts(sqlstate, "08") || str_starts(sqlstate, "57P");
+	       str_starts(sqlstate, "08") || str_starts(sqlstate, "57P");
 }
 
 static void exec_on_rows(
@@ -361,8 +361,8 @@ static void exec_send_shell(struct run_exec *exec)
 {
 	struct host_stream_events events = { exec_on_data, exec_on_stream_end, exec };
 
-	exec->stream = host_stream_start(exec->request.loop, exec->request.transport,
-		exec->command.text, NULL, 0, &events);
+	exec->stream = host_stream_start(
+		exec->request.loop, exec->request.transport, exec->command.text, NULL, 0, &events);
 }
 
 /* --- all of it ------------------------------------------------------------------------------- */
@@ -377,8 +377,8 @@ static void exec_on_limit(struct loop_timer *timer, void *arg)
 	(void)timer;
 	clock_format_span(
 		(double)exec->request.timeout_ns / (double)CLOCK_NS_PER_S, span, sizeof(span));
-	text = mem_printf("no end within %s%s", span,
-		exec->sent ? "; it may still be running there" : "");
+	text = mem_printf(
+		"no end within %s%s", span, exec->sent ? "; it may still be running there" : "");
 	exec_stop(exec);
 	if (sql)
 		target_steps_close(exec->request.target);

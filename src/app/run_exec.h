@@ -17,7 +17,7 @@
 #include <pgoncall/runbook/expect.h>
 #include <pgoncall/runbook/resolve.h>
 
-#define RUN_OUTPUT_MAX (1u << 20) /* bytes kept of each stream */
+#define RUN_OUTPUT_MAX (1u << 20)  /* bytes kept of each stream */
 #define RUN_SHOWN_MAX  (64u << 10) /* the last bytes of it that are shown */
 
 struct run_exec;
@@ -25,7 +25,7 @@ struct run_exec;
 struct run_exec_request {
 	struct loop *loop;
 	struct target *target;
-	struct transport *transport; /* for a command line; NULL for SQL */
+	struct transport *transport;           /* for a command line; NULL for SQL */
 	const struct runbook_command *command; /* copied */
 	bool writes;
 	int64_t timeout_ns;

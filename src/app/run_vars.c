@@ -29,8 +29,8 @@ static bool has_containers(const struct vars_source *source)
 static void add_runtime(const struct vars_source *source, struct buf *out)
 {
 	buf_add_str(out, config_is_set(source->section, CONFIG_RUNTIME_COMMAND)
-			? config_get(source->section, CONFIG_RUNTIME_COMMAND)
-			: host_runtime_name(source->runtime.kind));
+				 ? config_get(source->section, CONFIG_RUNTIME_COMMAND)
+				 : host_runtime_name(source->runtime.kind));
 }
 
 static void var_target(const struct vars_source *source, struct buf *out)
@@ -97,10 +97,10 @@ static void var_containers(const struct vars_source *source, struct buf *out)
 		strlist_add(&words, config_get(source->section, CONFIG_DB_CONTAINER));
 	if (has_containers(source) && words.n) {
 		begin_runtime(source, "inspect", out);
-		host_command_add_argv(out,
-			(const char *const[]){ "--type", "container", "--format",
-				"{{.Name}}  {{.Config.Image}}  {{.State.Status}}  since {{.State.StartedAt}}",
-				NULL });
+		host_command_add_argv(out, (const char *const[]){ "--type", "container", "--format",
+						   "{{.Name}}  {{.Config.Image}}  "
+						   "{{.State.Status}}  since {{.State.StartedAt}}",
+						   NULL });
 		host_command_add_list(out, &words);
 	}
 	strlist_fini(&words);
@@ -133,8 +133,8 @@ static void var_logs(const struct vars_source *source, struct buf *out)
 		begin_runtime(source, "logs", out);
 		buf_add_str(out, " --tail " LOGS_TAIL " --since \"$(");
 		begin_runtime(source, "inspect", out);
-		host_command_add_argv(
-			out, (const char *const[]){ "--format", "{{.State.StartedAt}}", app, NULL });
+		host_command_add_argv(out,
+			(const char *const[]){ "--format", "{{.State.StartedAt}}", app, NULL });
 		buf_add_str(out, ")\"");
 		host_command_add(out, app);
 	}
@@ -253,7 +253,8 @@ unsigned run_vars_have(const struct config_section *section)
 
 	if (*config_app(section))
 		have |= RUNBOOK_REQUIRE_APP;
-	if (config_is_set(section, CONFIG_COMPOSE) && config_is_set(section, CONFIG_COMPOSE_SERVICE))
+	if (config_is_set(section, CONFIG_COMPOSE) &&
+		config_is_set(section, CONFIG_COMPOSE_SERVICE))
 		have |= RUNBOOK_REQUIRE_COMPOSE;
 	return have;
 }
@@ -319,8 +320,8 @@ static int wrap_local(
 	return 0;
 }
 
-int run_place_wrap(void *arg, enum runbook_place place, const char *command, struct buf *out,
-	struct err *err)
+int run_place_wrap(
+	void *arg, enum runbook_place place, const char *command, struct buf *out, struct err *err)
 {
 	const struct run_place *self = arg;
 

@@ -23,8 +23,8 @@ struct run_place {
 };
 
 /* A runbook_wrap_fn; arg is a struct run_place. */
-int run_place_wrap(void *arg, enum runbook_place place, const char *command, struct buf *out,
-	struct err *err);
+int run_place_wrap(
+	void *arg, enum runbook_place place, const char *command, struct buf *out, struct err *err);
 
 /* Bits of enum runbook_require that hold by the configuration alone. */
 unsigned run_vars_have(const struct config_section *section);

@@ -64,8 +64,8 @@ static void http_work(void *arg)
 	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &http->status);
 	curl_easy_getinfo(curl, CURLINFO_TOTAL_TIME, &http->seconds);
 	if (code != CURLE_OK)
-		err_set(&http->err, code == CURLE_OPERATION_TIMEDOUT ? ERR_TIMEOUT : ERR_CONNECT, "%s",
-			*why ? why : curl_easy_strerror(code));
+		err_set(&http->err, code == CURLE_OPERATION_TIMEDOUT ? ERR_TIMEOUT : ERR_CONNECT,
+			"%s", *why ? why : curl_easy_strerror(code));
 	curl_easy_cleanup(curl);
 }
 

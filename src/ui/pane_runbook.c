@@ -192,8 +192,8 @@ static void rows_verdict(struct pane_runbook *self)
 		buf_printf(&line, " (%s)",
 			seconds < 1 ? verdict_ms(seconds, span, sizeof(span))
 				    : clock_format_span(seconds, span, sizeof(span)));
-	rows_labelled(self, outcome_looks[outcome].style, outcome_looks[outcome].sign,
-		buf_str(&line));
+	rows_labelled(
+		self, outcome_looks[outcome].style, outcome_looks[outcome].sign, buf_str(&line));
 	buf_fini(&line);
 }
 

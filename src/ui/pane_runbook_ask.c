@@ -75,10 +75,9 @@ static void ask_running(const struct pane_runbook *self, struct buf *out)
 	char age[32], limit[48];
 
 	buf_printf(out, "Running for %s of at most %s · Ctrl-C: %s",
-		clock_format_age(
-			ask_seconds(self->view.began_ns, self->now_ns), age, sizeof(age)),
-		clock_format_span((double)step->timeout_ns / (double)CLOCK_NS_PER_S, limit,
-			sizeof(limit)),
+		clock_format_age(ask_seconds(self->view.began_ns, self->now_ns), age, sizeof(age)),
+		clock_format_span(
+			(double)step->timeout_ns / (double)CLOCK_NS_PER_S, limit, sizeof(limit)),
 		step->stream                  ? "that is enough"
 		: step->mode == RUNBOOK_WRITE ? "interrupt (asks what)"
 					      : "interrupt");
@@ -91,9 +90,9 @@ static void ask_watching(const struct pane_runbook *self, struct buf *out)
 
 	buf_printf(out, "Not yet; asks again. %s of at most %s · Ctrl-C: give up",
 		clock_format_age(ask_seconds(run->began_ns, self->now_ns), age, sizeof(age)),
-		clock_format_span((double)runbook_run_step(run)->timeout_ns /
-					  (double)CLOCK_NS_PER_S,
-			limit, sizeof(limit)));
+		clock_format_span(
+			(double)runbook_run_step(run)->timeout_ns / (double)CLOCK_NS_PER_S, limit,
+			sizeof(limit)));
 }
 
 static void ask_unsettled(const struct pane_runbook *self, struct buf *out)
@@ -115,8 +114,7 @@ static void ask_judged(const struct pane_runbook *self, struct buf *out)
 	if (runbook_run_can(run, RUNBOOK_EVENT_GO))
 		buf_add_str(out, "Enter: go on");
 	if (runbook_run_can(run, RUNBOOK_EVENT_RETRY))
-		buf_printf(out, "%sa: again",
-			runbook_run_can(run, RUNBOOK_EVENT_GO) ? " · " : "");
+		buf_printf(out, "%sa: again", runbook_run_can(run, RUNBOOK_EVENT_GO) ? " · " : "");
 	if (runbook_run_can(run, RUNBOOK_EVENT_SKIP))
 		buf_add_str(out, " · s: skip it");
 	if (failed)

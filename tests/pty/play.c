@@ -59,7 +59,7 @@ struct play {
 	const struct ask *ask; /* what is asked now */
 	char *screen;          /* when it was */
 	char *signature;       /* of it */
-	char *title;     /* of the step at hand */
+	char *title;           /* of the step at hand */
 };
 
 static const struct ask *play_asked(const char *screen)

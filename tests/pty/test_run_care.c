@@ -45,8 +45,8 @@ static int group_setup(void **state)
 		return -1;
 	f = *state;
 	free(range_psql(f->range, "DROP TABLE IF EXISTS marks", &err));
-	free(range_psql(f->range, "CREATE TABLE marks (at timestamptz); ALTER TABLE marks OWNER TO bo1",
-		&err));
+	free(range_psql(f->range,
+		"CREATE TABLE marks (at timestamptz); ALTER TABLE marks OWNER TO bo1", &err));
 	return 0;
 }
 
@@ -198,8 +198,9 @@ static void run_killed_in_a_write_is_unknown(void **state)
 
 	arm(p);
 	play_open(p, "marking");
-	play_runbook(p, (const struct play_answer[]){ { "Leave the mark", "halt", NULL, false },
-				{ NULL, NULL, NULL, false } },
+	play_runbook(p,
+		(const struct play_answer[]){
+			{ "Leave the mark", "halt", NULL, false }, { NULL, NULL, NULL, false } },
 		NULL);
 	pty_key(p, "Enter");
 	pty_wait_text(p, "Press y to do it", PTY_WAIT_MS);
@@ -236,8 +237,8 @@ static void run_killed_at_every_boundary(void **state)
 
 	for (when = 1; when <= BOUNDARIES; when++) {
 		struct pty_options options = { .rows = 40, .cols = 120, .home = f->home };
-		const char *argv[] = { "strace", "-f", "-qq", "-o", "/dev/null", "-e", "trace=fsync", "-e",
-			inject, "build/pgoncall", "-c", config, "prod", NULL };
+		const char *argv[] = { "strace", "-f", "-qq", "-o", "/dev/null", "-e",
+			"trace=fsync", "-e", inject, "build/pgoncall", "-c", config, "prod", NULL };
 		struct err err = { 0 };
 		const char *const keys[] = { "\r", "\r", "\r", "\r", "y", "\r", "\r", "\r" };
 		size_t i;
@@ -253,9 +254,9 @@ static void run_killed_at_every_boundary(void **state)
 		if (pty_await(p, shows, (void *)(uintptr_t)texts.armed, 3000)) {
 			play_command(p, "runbook marking");
 			for (i = 0; i < sizeof(keys) / sizeof(keys[0]); i++) {
-				static const char *const waits[] = { "Enter: begin", "Enter: run it",
-					"OK\\. Enter", "Enter: see what", "Press y", "OK\\. Enter",
-					"Enter: run it", "OK\\. Enter" };
+				static const char *const waits[] = { "Enter: begin",
+					"Enter: run it", "OK\\. Enter", "Enter: see what",
+					"Press y", "OK\\. Enter", "Enter: run it", "OK\\. Enter" };
 
 				if (!pty_await(p, shows, (void *)(uintptr_t)waits[i], 3000))
 					break;
@@ -267,7 +268,8 @@ static void run_killed_at_every_boundary(void **state)
 		written = marks(f);
 		planned = intents(f);
 		if (written > planned)
-			print_error("killed at %d: %d written, %d intents\n", when, written, planned);
+			print_error(
+				"killed at %d: %d written, %d intents\n", when, written, planned);
 		assert_true(written <= planned);
 		with_mark += written;
 	}
@@ -327,8 +329,9 @@ static void run_interrupt_asks_what(void **state)
 
 	arm(p);
 	play_open(p, "marking");
-	play_runbook(p, (const struct play_answer[]){ { "Leave the mark", "halt", NULL, false },
-				{ NULL, NULL, NULL, false } },
+	play_runbook(p,
+		(const struct play_answer[]){
+			{ "Leave the mark", "halt", NULL, false }, { NULL, NULL, NULL, false } },
 		NULL);
 	pty_key(p, "Enter");
 	pty_wait_text(p, "Press y to do it", PTY_WAIT_MS);
@@ -374,8 +377,9 @@ static void run_writes_nothing_on_a_full_disk(void **state)
 	p = open_config(f, config);
 	arm(p);
 	play_open(p, "marking");
-	play_runbook(p, (const struct play_answer[]){ { "Leave the mark", "halt", NULL, false },
-				{ NULL, NULL, NULL, false } },
+	play_runbook(p,
+		(const struct play_answer[]){
+			{ "Leave the mark", "halt", NULL, false }, { NULL, NULL, NULL, false } },
 		NULL);
 	assert_int_equal(system(fill), 0);
 	/* A last line or two may still find room in the file's last block. */

@@ -48,8 +48,8 @@ static struct pty *armed_console(struct fixture *f)
 }
 
 /* The same with lines of the configuration replaced. */
-static struct pty *armed_console_of2(struct fixture *f, const char *key, const char *line,
-	const char *key2, const char *line2)
+static struct pty *armed_console_of2(
+	struct fixture *f, const char *key, const char *line, const char *key2, const char *line2)
 {
 	char *first = fixture_vary(f, "RANGE_CONFIG", "config1", key, line);
 	char *config = fixture_vary_file(f, first, "config", key2, line2);
@@ -92,8 +92,7 @@ static char *shell(struct fixture *f, const char *script)
 	return text;
 }
 
-#define STARTED_AT                                                                                 \
-	"$DOCKER -H $DOCKER_HOST inspect --format '{{.State.StartedAt}}' $APP_CONTAINER"
+#define STARTED_AT "$DOCKER -H $DOCKER_HOST inspect --format '{{.State.StartedAt}}' $APP_CONTAINER"
 
 static bool visited_has(const struct strlist *visited, const char *want)
 {
@@ -192,8 +191,8 @@ static void runbook_stuck_migration_leaves_work_alone(void **state)
 	p = armed_console(f);
 	play_open(p, "stuck-migration");
 	assert_int_equal(play_runbook(p, NULL, &visited), PLAY_FINISHED);
-	assert_true(visited_has(
-		&visited, "Nobody waits: see whether the migration is at work: fail"));
+	assert_true(
+		visited_has(&visited, "Nobody waits: see whether the migration is at work: fail"));
 	fixture_expect_rows(f, "SELECT count(*) FROM pg_stat_progress_create_index", "1");
 	expect_intents(f, "terminate", 0);
 	strlist_fini(&visited);
@@ -272,8 +271,8 @@ static void runbook_unknown_revision_stamps_with_purge(void **state)
 
 	strlist_init(&visited);
 	stage(f, "unknown-revision");
-	p = armed_console_of(f, "app",
-		"app.blue = boardofone-api-1\napp.green = boardofone-green-api-1");
+	p = armed_console_of(
+		f, "app", "app.blue = boardofone-api-1\napp.green = boardofone-green-api-1");
 	play_open(p, "unknown-revision");
 	assert_int_equal(play_runbook(p, answers, &visited), PLAY_FINISHED);
 	assert_true(visited_has(&visited, "Ask every image: ok"));
@@ -427,7 +426,8 @@ static void runbook_failed_deploy_left_nothing(void **state)
 	p = armed_console(f);
 	play_open(p, "migration-failed-in-deploy");
 	assert_int_equal(play_runbook(p, answers, &visited), PLAY_FINISHED);
-	assert_true(visited_has(&visited, "See that the database is where it was before the deploy: ok"));
+	assert_true(visited_has(
+		&visited, "See that the database is where it was before the deploy: ok"));
 	assert_true(visited_has(&visited, "Look for what it left: invalid indexes: ok"));
 	fixture_expect_rows(f, "SELECT version_num FROM alembic_version", "001_research_metrics");
 	strlist_fini(&visited);
@@ -439,7 +439,8 @@ static void runbook_failed_deploy_left_half(void **state)
 	static const struct play_answer failed[] = {
 		{ "See that the database is where it was", "", "001_research_metrics", false },
 		{ "See that the database is where it was", "s", "one revision was applied", false },
-		{ "Look for what it left: invalid indexes", "s", "invalid-index comes next", false },
+		{ "Look for what it left: invalid indexes", "s", "invalid-index comes next",
+			false },
 		{ "Judge what it left", "x", NULL, false },
 		{ NULL, NULL, NULL, false },
 	};
@@ -484,8 +485,8 @@ static int serve(struct fixture *f, const char *status, pid_t *pid)
 		"s.serve_forever()\n";
 	char *port = mem_printf("%s/port", f->home), *log = mem_printf("%s/server.log", f->home);
 	const char *argv[] = { "python3", "-c", program, status, port, NULL };
-	char *wait = mem_printf("for i in $(seq 200); do [ -s %s ] && break; sleep 0.05; done; cat %s",
-		port, port);
+	char *wait = mem_printf(
+		"for i in $(seq 200); do [ -s %s ] && break; sleep 0.05; done; cat %s", port, port);
 	char *text;
 	struct err err = { 0 };
 	int number;
@@ -506,9 +507,10 @@ static int serve(struct fixture *f, const char *status, pid_t *pid)
 static char *checkout(struct fixture *f)
 {
 	char *path = mem_printf("%s/checkout", f->home);
-	char *script = mem_printf("cp -r tests/range/project %s && cd %s && git init -q -b main &&"
-				  " git add -A && git -c user.name=t -c user.email=t@t commit -qm all",
-		path, path);
+	char *script =
+		mem_printf("cp -r tests/range/project %s && cd %s && git init -q -b main &&"
+			   " git add -A && git -c user.name=t -c user.email=t@t commit -qm all",
+			path, path);
 
 	free(shell(f, script));
 	free(script);
@@ -527,11 +529,13 @@ static void expect_check_fails(struct fixture *f)
 	size_t i;
 
 	for (i = 0; i < 2; i++) {
-		fixture_run(f, (const char *const[]){ "-c", configs[i], "check", "prod", NULL }, &result);
+		fixture_run(f, (const char *const[]){ "-c", configs[i], "check", "prod", NULL },
+			&result);
 		assert_int_equal(result.status, 2);
 		assert_true(match_text(buf_str(&result.out), says[i]));
 		assert_true(match_text(buf_str(&result.out), "health-failed"));
-		assert_true(match_text(buf_str(&result.out), "git +the checkout ends with 622dbc22743e"));
+		assert_true(match_text(
+			buf_str(&result.out), "git +the checkout ends with 622dbc22743e"));
 		run_result_fini(&result);
 	}
 	free(host);
@@ -612,8 +616,10 @@ static void runbook_standard_deployment_watches_step_7(void **state)
 	struct pty *p;
 
 	strlist_init(&visited);
-	log = fixture_write(f, "deploy.log", "7. run migrations\nMigrations completed successfully\n");
-	line = mem_printf("db_name = boardofone\nrepository = %s\ndeploy_log = cat %s", repository, log);
+	log = fixture_write(
+		f, "deploy.log", "7. run migrations\nMigrations completed successfully\n");
+	line = mem_printf(
+		"db_name = boardofone\nrepository = %s\ndeploy_log = cat %s", repository, log);
 	p = armed_console_of(f, "db_name", line);
 	play_open(p, "standard-deployment");
 	assert_int_equal(play_runbook(p, answers, &visited), PLAY_HALTED);
@@ -730,7 +736,8 @@ static void runbook_legacy_sql_is_applied_and_recorded(void **state)
 	assert_true(visited_has(&visited, "Apply and record it: ok"));
 	assert_true(visited_has(&visited, "See it recorded: ok"));
 	fixture_expect_rows(f,
-		"SELECT count(*) FROM sql_migrations WHERE filename LIKE '003_contributions%'", "1");
+		"SELECT count(*) FROM sql_migrations WHERE filename LIKE '003_contributions%'",
+		"1");
 	expect_intents(f, "apply", 1);
 	free(range_psql(f->range,
 		"DELETE FROM sql_migrations WHERE filename LIKE '003_contributions%'", &err));
@@ -743,26 +750,26 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
 			runbook_stuck_migration_ends_the_blocker, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(
-			runbook_stuck_migration_rolls_back_prepared, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(runbook_stuck_migration_rolls_back_prepared,
+			fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
 			runbook_stuck_migration_leaves_work_alone, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(
-			runbook_manual_migration_applies_one_revision, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(runbook_manual_migration_applies_one_revision,
+			fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
 			runbook_rollback_goes_back_and_restarts, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(
-			runbook_unknown_revision_stamps_with_purge, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(runbook_unknown_revision_stamps_with_purge,
+			fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
 			runbook_version_table_is_made_by_stamp, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(
-			runbook_not_up_to_date_names_what_is_pending, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(runbook_not_up_to_date_names_what_is_pending,
+			fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
 			runbook_multiple_heads_shows_both, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(
-			runbook_column_exists_records_the_revision, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(
-			runbook_column_exists_stops_where_it_differs, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(runbook_column_exists_records_the_revision,
+			fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(runbook_column_exists_stops_where_it_differs,
+			fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
 			runbook_invalid_index_is_dropped, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
@@ -773,12 +780,12 @@ int main(int argc, char **argv)
 			runbook_health_check_says_what_fails, fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
 			runbook_debugging_shows_everything, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(
-			runbook_standard_deployment_watches_step_7, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(runbook_standard_deployment_watches_step_7,
+			fixture_setup, fixture_teardown),
 		cmocka_unit_test_setup_teardown(
 			runbook_migration_is_created_and_tested, fixture_setup, fixture_teardown),
-		cmocka_unit_test_setup_teardown(
-			runbook_legacy_sql_is_applied_and_recorded, fixture_setup, fixture_teardown),
+		cmocka_unit_test_setup_teardown(runbook_legacy_sql_is_applied_and_recorded,
+			fixture_setup, fixture_teardown),
 	};
 
 	/* A pattern runs some of them only. */

@@ -19,10 +19,10 @@ struct runbook_view {
 	const struct runbook_run *run; /* NULL: no runbook is open */
 	const char *output;            /* of the step at hand; NULL: none */
 	size_t dropped;                /* bytes of output that were not kept */
-	const char *evidence;          /* what was seen of a write whose result is not known; NULL */
-	const char *refusal;           /* why a write would be refused now; NULL: it would not */
-	int64_t began_ns, ended_ns;    /* monotonic, of the step's command; 0: not yet */
-	int64_t again_ns;              /* while it watches: when it asks again */
+	const char *evidence;       /* what was seen of a write whose result is not known; NULL */
+	const char *refusal;        /* why a write would be refused now; NULL: it would not */
+	int64_t began_ns, ended_ns; /* monotonic, of the step's command; 0: not yet */
+	int64_t again_ns;           /* while it watches: when it asks again */
 };
 
 struct pane *pane_runbook_new(void);

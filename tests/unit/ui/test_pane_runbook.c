@@ -18,7 +18,7 @@
 	"### Read it\n```sql { name=read on=db mode=read timeout=10s }\nSELECT 1\n```\n"           \
 	"```expect\nrows 1\n```\n"                                                                 \
 	"### Check it\n- [ ] one\n- [ ] two\n\n"                                                   \
-	"### End it\n```sql { name=finish on=db mode=write confirm=target undo=none }\n"              \
+	"### End it\n```sql { name=finish on=db mode=write confirm=target undo=none }\n"           \
 	"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE pid = $b.pid\n```\n"
 
 struct scene {
@@ -82,7 +82,9 @@ static void send_kind(struct scene *s, enum runbook_event_kind kind)
 static void runbook_pane_asks_one_thing_in_every_state(void **state)
 {
 	struct runbook_result rows = { .ran = RUNBOOK_RAN, .rows = 1, .value = "t" };
-	struct runbook_result lost = { .ran = RUNBOOK_RAN_UNKNOWN, .rows = -1, .error = "link lost" };
+	struct runbook_result lost = {
+		.ran = RUNBOOK_RAN_UNKNOWN, .rows = -1, .error = "link lost"
+	};
 	struct scene s;
 	struct err err;
 
@@ -97,9 +99,11 @@ static void runbook_pane_asks_one_thing_in_every_state(void **state)
 	expect_asks(&s, "OK. Enter: go on");
 	send_kind(&s, RUNBOOK_EVENT_GO);
 	expect_asks(&s, "d: done · x: not done · s: skip it · check 1 of 2: one");
-	send(&s, (struct runbook_event){ .kind = RUNBOOK_EVENT_CHECK, .answer = RUNBOOK_CHECK_DONE });
+	send(&s, (struct runbook_event){
+			 .kind = RUNBOOK_EVENT_CHECK, .answer = RUNBOOK_CHECK_DONE });
 	expect_asks(&s, "check 2 of 2: two");
-	send(&s, (struct runbook_event){ .kind = RUNBOOK_EVENT_CHECK, .answer = RUNBOOK_CHECK_DONE });
+	send(&s, (struct runbook_event){
+			 .kind = RUNBOOK_EVENT_CHECK, .answer = RUNBOOK_CHECK_DONE });
 	send_kind(&s, RUNBOOK_EVENT_GO);
 	expect_asks(&s, "Enter: choose b");
 	assert_int_equal(runbook_run_set(s.run, "b.pid", "8123", &err), 0);
