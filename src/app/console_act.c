@@ -1,15 +1,13 @@
 /*
- * Acting: arming, the incident's journal, and acts on sessions. Every act goes one way, in this
- * order: checked against the newest snapshot, shown and confirmed, permitted by the gate, written to
- * the journal (on disk), permitted again, sent, its result looked at and written.
+ * Acts on sessions, and how anything is confirmed. Every act goes one way, in this order: checked
+ * against the newest snapshot, shown and confirmed, permitted by the gate, written to the journal (on
+ * disk), permitted again, sent, its result looked at and written.
  */
 #include "console_app.h"
 
-#include <pwd.h>
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <unistd.h>
 
 #include <pgoncall/base/clock.h>
 #include <pgoncall/base/mem.h>
@@ -17,196 +15,16 @@
 static void act_next(struct app *app);
 static void act_do(struct app *app, const char *typed);
 
-/* --- journal --------------------------------------------------------------------------------- */
-
-char *app_person(void)
-{
-	const struct passwd *pw = getpwuid(getuid());
-	const char *sudo = getenv("SUDO_USER");
-	char machine[256] = "";
-
-	gethostname(machine, sizeof(machine) - 1);
-	return mem_printf("%s@%s", !str_empty(sudo) ? sudo : pw ? pw->pw_name : "unknown", machine);
-}
-
-static void journal_fill_meta(
-	const struct app *app, const char *person, struct journal_meta *meta)
-{
-	const struct db_snapshot *snapshot = target_snapshot(app->target);
-	const char *key = target_host_key(app->target);
-
-	memset(meta, 0, sizeof(*meta));
-	meta->user = person;
-	meta->target = app->section->name;
-	meta->host = config_get(app->section, CONFIG_SSH);
-	meta->host_key = *key ? key : NULL;
-	meta->database = config_get(app->section, CONFIG_DB_NAME);
-	meta->role = snapshot ? snapshot->server.role : NULL;
-}
-
-void app_record(
-	struct app *app, const struct journal_entry *entry, recorder_done done, void *arg)
-{
-	struct journal_meta meta;
-	char *person = app_person();
-
-	journal_fill_meta(app, person, &meta);
-	recorder_write(app->recorder, &meta, entry, done, arg);
-	free(person);
-}
-
-void app_journal_resume(struct app *app, const char *incident)
-{
-	struct journal_meta meta;
-	char *person = app_person();
-
-	journal_fill_meta(app, person, &meta);
-	meta.incident = incident;
-	recorder_open(app->recorder, &meta, NULL, NULL);
-	free(person);
-}
-
-static void app_on_recorded(void *arg, int64_t seq, const struct err *err)
-{
-	(void)seq;
-	if (err)
-		app_message(arg, CONSOLE_ERROR, "%s", err->text);
-}
-
-static void app_on_noted(void *arg, int64_t seq, const struct err *err)
-{
-	struct app *app = arg;
-
-	if (seq > 0)
-		app_message(app, CONSOLE_INFO, "noted in %s", recorder_incident(app->recorder));
-	else
-		app_message(app, CONSOLE_ERROR, "%s", err->text);
-}
-
-void app_note(struct app *app, const char *text)
-{
-	struct journal_entry entry = JOURNAL_ENTRY_INIT;
-
-	entry.event = JOURNAL_NOTE;
-	entry.text = text;
-	app_record(app, &entry, app_on_noted, app);
-}
-
-void app_note_quietly(struct app *app, const char *text)
-{
-	struct journal_entry entry = JOURNAL_ENTRY_INIT;
-
-	entry.event = JOURNAL_NOTE;
-	entry.text = text;
-	app_record(app, &entry, app_on_recorded, app);
-}
-
-/* --- arming ---------------------------------------------------------------------------------- */
-
-bool app_is_armed(const struct app *app)
-{
-	return gate_arm_left(&app->arm, clock_boottime()) > 0;
-}
-
-static void app_on_arm_recorded(void *arg, int64_t seq, const struct err *err)
-{
-	struct journal_entry entry = JOURNAL_ENTRY_INIT;
-	struct app *app = arg;
-	char span[64];
-
-	if (seq < 0) {
-		app_message(app, CONSOLE_ERROR, "not armed: %s", err->text);
-		return;
-	}
-	if (target_get_state(app->target) != TARGET_UP) {
-		entry.event = JOURNAL_DISARM;
-		entry.text = "the link was lost";
-		app_record(app, &entry, NULL, NULL);
-		app_message(app, CONSOLE_ERROR, "not armed: the link was lost");
-		return;
-	}
-	gate_arm_start(&app->arm, clock_boottime(), app->arming_ns, app->arming_reason);
-	app_message(app, CONSOLE_WARNING,
-		"ARMED for %s: writes to %s are allowed; :disarm ends it",
-		clock_format_span((double)app->arming_ns / 1e9, span, sizeof(span)),
-		app->section->name);
-	app_show_facts(app);
-}
-
-int app_arm(struct app *app, const char *text, struct err *err)
-{
-	struct journal_entry entry = JOURNAL_ENTRY_INIT;
-	const char *reason;
-
-	if (gate_arm_parse(text, &app->arming_ns, &reason, err) < 0)
-		return -1;
-	if (target_get_state(app->target) != TARGET_UP)
-		return err_set(err, ERR_REFUSED, "not connected: arm when the link is up again");
-	snprintf(app->arming_reason, sizeof(app->arming_reason), "%s", reason);
-	entry.event = JOURNAL_ARM;
-	entry.text = reason;
-	entry.duration_ms = app->arming_ns / CLOCK_NS_PER_MS;
-	app_record(app, &entry, app_on_arm_recorded, app);
-	return 0;
-}
-
-void app_disarm(struct app *app, const char *text)
-{
-	struct journal_entry entry = JOURNAL_ENTRY_INIT;
-
-	if (!app->arm.until_ns)
-		return;
-	gate_arm_stop(&app->arm);
-	gate_void(app->gate);
-	entry.event = JOURNAL_DISARM;
-	entry.text = text;
-	app_record(app, &entry, NULL, NULL);
-	app_show_facts(app);
-}
-
-void app_arm_tick(struct app *app)
-{
-	if (!app->arm.until_ns || app_is_armed(app))
-		return;
-	app_disarm(app, "the time is over");
-	app_message(app, CONSOLE_WARNING, "%s is read-only again: the time is over", app->section->name);
-}
-
 /* --- the gate -------------------------------------------------------------------------------- */
-
-void app_gate_state(struct app *app, struct gate_state *state)
-{
-	const struct db_snapshot *snapshot = target_snapshot(app->target);
-	struct db_conn *acting = target_acting_conn(app->target);
-
-	memset(state, 0, sizeof(*state));
-	/* Sleep counts: before the loop has noticed it, an arming that is over and a picture that is
-	 * old must be so here already. */
-	state->now_ns = clock_boottime();
-	state->environment = app_policy_environment(app);
-	state->arm = app->arm;
-	state->journal_ok = recorder_path(app->recorder) && recorder_ok(app->recorder);
-	state->link_up = target_get_state(app->target) == TARGET_UP && acting && db_conn_is_up(acting);
-	state->connection = target_connection_id(app->target);
-	if (snapshot) {
-		state->role = snapshot->server.standby ? GATE_ROLE_STANDBY : GATE_ROLE_PRIMARY;
-		state->snapshot_ns = snapshot->at_monotonic + app->picture_asleep;
-	}
-}
 
 static enum policy_act act_policy(enum db_action_kind kind)
 {
 	return kind == DB_ACTION_CANCEL ? POLICY_ACT_CANCEL : POLICY_ACT_TERMINATE;
 }
 
-char *app_target_name(const struct app *app)
-{
-	return mem_printf("%s@%s", config_get(app->section, CONFIG_DB_NAME), app->section->name);
-}
-
 /* `name` is app_target_name's and must outlive the request. */
-static void act_gate_request(const struct app *app, const char *name, const char *typed,
-	struct gate_request *request)
+static void act_gate_request(
+	const struct app *app, const char *name, const char *typed, struct gate_request *request)
 {
 	memset(request, 0, sizeof(*request));
 	request->act = act_policy(app->act.kind);
@@ -268,8 +86,8 @@ static char *act_subject(const struct db_session *s)
 {
 	if (!s->pid)
 		return mem_printf("prepared transaction %s", s->gid);
-	return mem_printf("pid %d (%s%s%s)", s->pid, s->user, *s->application ? ", " : "",
-		s->application);
+	return mem_printf(
+		"pid %d (%s%s%s)", s->pid, s->user, *s->application ? ", " : "", s->application);
 }
 
 static const struct {
@@ -326,8 +144,8 @@ static void act_fill_facts(struct act_facts *facts, const struct db_session *s)
 	act_add_fact(facts, "client", s->client);
 	act_add_fact(facts, "database", s->database);
 	act_add_fact(facts, "state", *s->state ? facts->state : "");
-	act_add_fact(facts, "transaction", clock_format_age(s->xact_age_s, facts->age,
-		sizeof(facts->age)));
+	act_add_fact(facts, "transaction",
+		clock_format_age(s->xact_age_s, facts->age, sizeof(facts->age)));
 	act_add_fact(facts, "waits for", facts->waits);
 	act_add_fact(facts, "blocks", facts->behind);
 	act_add_fact(facts, "began", s->backend_start);
@@ -345,7 +163,8 @@ static void act_on_silence(struct loop_timer *timer, void *arg)
 	if (intent.kind == INTENT_DECLINED) {
 		if (!app_run_intent(app, &intent))
 			app_act_stop(app);
-		app_message(app, CONSOLE_INFO, "no answer for %d s: nothing was done", CONFIRM_TIMEOUT_S);
+		app_message(app, CONSOLE_INFO, "no answer for %d s: nothing was done",
+			CONFIRM_TIMEOUT_S);
 	}
 	app_dirty(app);
 }
@@ -405,7 +224,8 @@ static void act_many_init(struct app *app, struct act_many *many)
 		s = act_find(app, &app->act.queue[i]);
 		snprintf(pid, sizeof(pid), "pid %d", app->act.queue[i].pid);
 		if (!s || db_action_check(server, s, app->act.kind, &err) < 0) {
-			act_many_add(many, pid, mem_printf("LEFT OUT: %s", s ? err.text : "it is gone"));
+			act_many_add(
+				many, pid, mem_printf("LEFT OUT: %s", s ? err.text : "it is gone"));
 			act_free_session(&app->act.queue[i]);
 			continue;
 		}
@@ -414,7 +234,8 @@ static void act_many_init(struct app *app, struct act_many *many)
 				*s->application ? s->application : "no application", s->state,
 				s->backend_start));
 		db_action_prepare(&action, app->act.kind, s, server->version_num);
-		buf_printf(&many->statements, "%s%s", many->statements.len ? "\n" : "", action.shown);
+		buf_printf(
+			&many->statements, "%s%s", many->statements.len ? "\n" : "", action.shown);
 		db_action_fini(&action);
 		buf_printf(&many->pids, "%s%d", kept ? ", " : "", s->pid);
 		app->act.queue[kept++] = app->act.queue[i];
@@ -442,11 +263,11 @@ static void act_report(struct app *app, const char *line)
 
 /* Whether the session is still in the transaction, and for a cancel at the query, that was shown when
  * the answer was given. */
-static bool act_is_as_confirmed(const struct app *app, const struct db_session *s,
-	const struct console_session *want)
+static bool act_is_as_confirmed(
+	const struct app *app, const struct db_session *s, const struct console_session *want)
 {
 	return str_equal(s->xact_start, want->xact_start) &&
-		(app->act.kind != DB_ACTION_CANCEL || str_equal(s->query_start, want->query_start));
+	       (app->act.kind != DB_ACTION_CANCEL || str_equal(s->query_start, want->query_start));
 }
 
 static void act_ask(struct app *app, const struct db_session *s, const struct act_many *many)
@@ -533,16 +354,6 @@ static void act_on_journal(void *arg, int64_t seq, const struct err *err)
 	app_act_stop(app);
 }
 
-static void act_open_journal(struct app *app)
-{
-	struct journal_meta meta;
-	char *person = app_person();
-
-	journal_fill_meta(app, person, &meta);
-	recorder_open(app->recorder, &meta, act_on_journal, app);
-	free(person);
-}
-
 /* Takes up the next session of the queue: refuses it, or asks about it. */
 static void act_next(struct app *app)
 {
@@ -578,11 +389,11 @@ static void act_next(struct app *app)
 	if (app->act.typed)
 		act_do(app, app->act.typed);
 	else
-		act_open_journal(app);
+		app_journal_open(app, act_on_journal, app);
 }
 
-void app_act_begin(struct app *app, enum db_action_kind kind,
-	const struct console_session *sessions, size_t n)
+void app_act_begin(
+	struct app *app, enum db_action_kind kind, const struct console_session *sessions, size_t n)
 {
 	size_t i;
 
@@ -685,11 +496,11 @@ static void act_write_result(struct app *app, enum db_action_result result, cons
 	entry.step = db_action_verb(app->act.kind);
 	entry.exit = result == DB_ACTION_ENDED ? 0 : 1;
 	entry.rows = result == DB_ACTION_ENDED || result == DB_ACTION_STILL_THERE ? 1
-		: result == DB_ACTION_CHANGED                                      ? 0
-										   : JOURNAL_NONE;
+		     : result == DB_ACTION_CHANGED                                ? 0
+										  : JOURNAL_NONE;
 	entry.duration_ms = (clock_monotonic() - app->act.started) / CLOCK_NS_PER_MS;
 	entry.text = sentence;
-	app_record(app, &entry, app_on_recorded, app);
+	app_record(app, &entry, NULL, NULL);
 }
 
 static void act_on_result(void *arg, enum db_action_result result, const char *sentence)
@@ -697,9 +508,9 @@ static void act_on_result(void *arg, enum db_action_result result, const char *s
 	struct app *app = arg;
 
 	app_message(app,
-		result == DB_ACTION_ENDED                                      ? CONSOLE_INFO
-			: result == DB_ACTION_CHANGED || result == DB_ACTION_UNKNOWN ? CONSOLE_WARNING
-										     : CONSOLE_ERROR,
+		result == DB_ACTION_ENDED                                    ? CONSOLE_INFO
+		: result == DB_ACTION_CHANGED || result == DB_ACTION_UNKNOWN ? CONSOLE_WARNING
+									     : CONSOLE_ERROR,
 		"%s", sentence);
 	act_write_result(app, result, sentence);
 	act_report(app, sentence);

@@ -160,7 +160,7 @@ int app_logs_show(struct app *app, const char *names, struct err *err);
 /* ":goto 14:02" */
 int app_logs_goto(struct app *app, const char *when, struct err *err);
 
-/* console_act.c: arming, the journal, acts. */
+/* console_act.c: acts; console_arm.c: arming, and records of the journal. */
 /* Asks about, and then does, an act on each session. Copies them. */
 void app_act_begin(struct app *app, enum db_action_kind kind,
 	const struct console_session *sessions, size_t n);
@@ -196,6 +196,8 @@ char *app_person(void);
 /* Gives a record to the journal; done NULL shows what fails. */
 void app_record(
 	struct app *app, const struct journal_entry *entry, recorder_done done, void *arg);
+/* Makes the incident's journal, when it is not there. */
+void app_journal_open(struct app *app, recorder_done done, void *arg);
 /* Goes on in the journal of an earlier incident; nothing has been written yet. */
 void app_journal_resume(struct app *app, const char *incident);
 
