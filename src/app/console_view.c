@@ -237,6 +237,9 @@ static void view_on_migrations(void *arg)
 
 	if (!app->target)
 		return;
+	/* A revision that was applied may have made the tables that were missing. */
+	probe_expire(app->probe);
+	probe_advance(app->probe, app->target);
 	view_show_revisions(app);
 	app_show_findings(app);
 	app_dirty(app);

@@ -230,9 +230,6 @@ static const struct {
 	{ "state", offsetof(struct db_session, state) },
 	{ "wait_event_type", offsetof(struct db_session, wait_event_type) },
 	{ "wait_event", offsetof(struct db_session, wait_event) },
-	{ "backend_type", offsetof(struct db_session, backend_type) },
-	{ "gid", offsetof(struct db_session, gid) },
-	{ "progress", offsetof(struct db_session, progress) },
 };
 
 static json_t *json_session(const struct db_session *s)

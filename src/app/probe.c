@@ -221,14 +221,22 @@ void probe_fill(const struct probe *probe, struct finding_input *in)
 void probe_add_schema(const struct strlist *missing, const struct strlist *invalid, bool pending,
 	struct findings *findings)
 {
+	struct buf names = BUF_INIT;
 	size_t i;
 
-	for (i = 0; i < missing->n; i++) {
-		findings_add(findings, "critical-table-missing", "Table %s is missing%s.",
-			missing->items[i], pending ? "; a pending revision may create it" : "");
+	for (i = 0; i < missing->n; i++)
+		buf_printf(&names, "%s%s", i ? ", " : "", missing->items[i]);
+	if (missing->n) {
+		findings_add(findings, "critical-table-missing", "%s %s %s missing%s.",
+			missing->n > 1 ? "Tables" : "Table", buf_str(&names),
+			missing->n > 1 ? "are" : "is",
+			!pending         ? ""
+			: missing->n > 1 ? "; a pending revision may create them"
+					 : "; a pending revision may create it");
 		if (pending)
-			findings->items[findings->n - 1].severity = FINDING_WARNING;
+			findings->items[findings->n - 1].severity = FINDING_INFO;
 	}
+	buf_fini(&names);
 	for (i = 0; i < invalid->n; i++)
 		findings_add(findings, "invalid-index",
 			"Index %s is invalid: every write pays for it and no query uses it.",

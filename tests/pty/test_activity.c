@@ -12,6 +12,7 @@
 
 #include <cmocka.h>
 
+#include <pgoncall/base/clock.h>
 #include <pgoncall/base/mem.h>
 #include <pgoncall/base/str.h>
 
@@ -158,7 +159,8 @@ static void activity_spares_who_has_the_pid_now(void **state)
 	struct fixture *f = *state;
 	struct pty *p;
 	char *shell, *swap;
-	int root, tries;
+	int64_t deadline;
+	int root;
 
 	if (strcmp(range_value(f->range, "RANGE_FORM"), "docker") != 0) {
 		skip();
@@ -185,8 +187,9 @@ static void activity_spares_who_has_the_pid_now(void **state)
 	shell = mem_printf("SELECT count(*) FROM pg_stat_activity WHERE pid = %d"
 			   " AND usename = 'bo1' AND query LIKE '%%WHEN %d THEN%%'",
 		root, root);
-	for (tries = 0; fixture_number(f, shell) == 0; tries++)
-		if (tries > 500)
+	deadline = clock_monotonic() + LIVE_MS * CLOCK_NS_PER_MS;
+	while (fixture_number(f, shell) == 0)
+		if (clock_monotonic() > deadline)
 			pty_fail(p, "no session got pid %d", root);
 	answer(p);
 	pty_wait_text(p,

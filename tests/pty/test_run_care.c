@@ -337,7 +337,7 @@ static void run_interrupt_asks_what(void **state)
 	pty_wait_text(p, "Press y to do it", PTY_WAIT_MS);
 	pty_key(p, "y");
 	pty_wait_text(p, "· running", PTY_WAIT_MS);
-	pty_wait_text(p, "active .*INSERT INTO marks|pgoncall +active", PTY_WAIT_MS);
+	pty_wait_text(p, "pgoncall +active[^│\n]*INSERT INTO marks", PTY_WAIT_MS);
 	pty_key(p, "C-c");
 	pty_wait_text(p, "A write is under way", PTY_WAIT_MS);
 	pty_key(p, "Enter"); /* go on waiting */
