@@ -11,7 +11,7 @@ packages="$* build-essential pkg-config git
     openssh-server openssh-client postgresql-15 alembic python3-psycopg2
     docker.io docker-compose iproute2 procps strace curl less socat netcat-openbsd
     systemd-journal-remote
-    podman runc containernetworking-plugins iptables sudo ca-certificates libcmark-dev
+    podman runc containernetworking-plugins iptables sudo ca-certificates
     libpam-wrapper libpam-google-authenticator python3-paramiko
     krb5-kdc krb5-admin-server krb5-user"
 

@@ -78,8 +78,8 @@ static void check_finish(struct check_one *one)
 		loop_stop(one->all->loop);
 }
 
-static void check_add_ids(struct buf *out, const struct migration_graph *graph,
-	const struct migration_list *list)
+static void check_add_ids(
+	struct buf *out, const struct migration_graph *graph, const struct migration_list *list)
 {
 	if (list->n)
 		migration_graph_add_ids(graph, list, out);
@@ -115,9 +115,9 @@ static void check_add_revisions(struct check_one *one)
 	}
 	check_add_ids(&current, graph, &graph->current);
 	check_add_ids(&heads, graph, &graph->heads);
-	if (graph->unknown_rows.n || graph->heads.n > 1)
+	if (graph->unknown_rows.n)
 		status = CHECK_CRITICAL;
-	else if (graph->pending.n)
+	else if (graph->pending.n || graph->heads.n > 1)
 		status = CHECK_WARNING;
 	check_report_add(&one->report, "revisions", status, "current %s; head %s; %zu pending",
 		buf_str(&current), buf_str(&heads), graph->pending.n);
@@ -141,8 +141,8 @@ static void check_add_sessions(struct check_one *one)
 		if (!isnan(snapshot->sessions[i].xact_age_s))
 			oldest = fmax(oldest, snapshot->sessions[i].xact_age_s);
 	}
-	check_report_add(&one->report, "blocked sessions", blocked ? CHECK_WARNING : CHECK_OK, "%zu",
-		blocked);
+	check_report_add(&one->report, "blocked sessions", blocked ? CHECK_WARNING : CHECK_OK,
+		"%zu", blocked);
 	if (oldest < 0)
 		check_report_add(&one->report, "oldest transaction", CHECK_OK, "none is open");
 	else
@@ -190,8 +190,8 @@ static void check_add_list(struct check_one *one, const char *name, enum check_s
 
 	for (i = 0; i < list->n; i++)
 		buf_printf(&text, "%s%s", i ? ", " : "", list->items[i]);
-	check_report_add(
-		&one->report, name, list->n ? bad : CHECK_OK, "%s", list->n ? buf_str(&text) : none);
+	check_report_add(&one->report, name, list->n ? bad : CHECK_OK, "%s",
+		list->n ? buf_str(&text) : none);
 	buf_fini(&text);
 }
 
@@ -205,7 +205,12 @@ static void check_on_health(void *arg, const struct check_report *report)
 		check_report_add(&one->report, report->lines[i].name, report->lines[i].status, "%s",
 			report->lines[i].detail);
 		if (report->lines[i].status == CHECK_CRITICAL)
-			findings_add(&one->findings, "health-failed", "The application is not well: %s.",
+			findings_add(&one->findings, "health-failed",
+				"The application is not well: %s.", report->lines[i].detail);
+		else if (report->lines[i].status == CHECK_WARNING &&
+			 strcmp(report->lines[i].name, "alembic log") == 0)
+			findings_add(&one->findings, "alembic-error-in-log",
+				"The application's log has Alembic errors: %s.",
 				report->lines[i].detail);
 	}
 	findings_sort(&one->findings);
@@ -229,19 +234,19 @@ static void check_on_schema(void *arg, const struct db_schema_facts *facts, cons
 	check_add_sessions(one);
 	findings_compute(&one->findings, &input);
 	if (facts) {
-		check_add_list(one, "critical tables",
-			pending ? CHECK_WARNING : CHECK_CRITICAL, &facts->missing_tables,
+		check_add_list(one, "critical tables", pending ? CHECK_WARNING : CHECK_CRITICAL,
+			&facts->missing_tables,
 			config_is_set(target_section(one->target), CONFIG_CRITICAL_TABLES)
 				? "all there"
 				: "none configured");
-		check_add_list(one, "invalid indexes", CHECK_WARNING, &facts->invalid_indexes, "none");
-		probe_add_schema(&facts->missing_tables, &facts->invalid_indexes, pending,
-			&one->findings);
+		check_add_list(
+			one, "invalid indexes", CHECK_WARNING, &facts->invalid_indexes, "none");
+		probe_add_schema(
+			&facts->missing_tables, &facts->invalid_indexes, pending, &one->findings);
 	} else {
 		check_report_add(&one->report, "critical tables", CHECK_UNKNOWN, "%s", err->text);
 	}
-	one->health =
-		health_start(one->all->loop, one->target, HEALTH_ALL, check_on_health, one);
+	one->health = health_start(one->all->loop, one->target, HEALTH_ALL, check_on_health, one);
 }
 
 static void check_advance(struct check_one *one)
@@ -253,8 +258,7 @@ static void check_advance(struct check_one *one)
 		return;
 	one->asked_schema = true;
 	strlist_init(&tables);
-	strlist_add_words(
-		&tables, config_get(target_section(one->target), CONFIG_CRITICAL_TABLES));
+	strlist_add_words(&tables, config_get(target_section(one->target), CONFIG_CRITICAL_TABLES));
 	db_schema_ask(target_watch_conn(one->target), &tables, check_on_schema, one);
 	strlist_fini(&tables);
 }
@@ -309,8 +313,9 @@ static void check_open(struct check_one *one, const struct config_section *secti
 /* Critical outranks unknown, unknown outranks warning. */
 static int check_print(struct check_all *all)
 {
-	static const int rank[] = { [CHECK_OK] = 0, [CHECK_WARNING] = 1, [CHECK_UNKNOWN] = 2,
-		[CHECK_CRITICAL] = 3 };
+	static const int rank[] = {
+		[CHECK_OK] = 0, [CHECK_WARNING] = 1, [CHECK_UNKNOWN] = 2, [CHECK_CRITICAL] = 3
+	};
 	static const int exits[] = { EXIT_OK, EXIT_WARNING, EXIT_UNKNOWN, EXIT_CRITICAL };
 	bool array = (all->in->given & OPTION_JSON) && (all->n > 1 || all->in->given & OPTION_ALL);
 	int worst = 0;

@@ -20,7 +20,7 @@ const struct command command_history = {
 	.details =
 		"With --dir it reads the revision files of a local directory, and needs neither a\n"
 		"database nor a configuration; every state is then unknown. DIR holds the files\n"
-		"themselves, or an alembic.ini that says where they are.",
+		"themselves, or an alembic.ini or pyproject.toml that says where they are.",
 	.options = OPTION_JSON | OPTION_DIR,
 	.min_args = 1,
 	.max_args = 1,

@@ -113,7 +113,7 @@ static int command_print_overview(void)
 	command_print_synopsis(&command_console);
 	printf("\n       %s\n\n", command_console.summary);
 	for (i = 0; i < N_COMMANDS; i++)
-		printf("  pgoncall %-8s %-30s %s\n", commands[i]->name, commands[i]->args,
+		printf("  pgoncall %-8s %s\n%19s %s\n", commands[i]->name, commands[i]->args, "",
 			commands[i]->summary);
 	printf("\noptions:\n"
 	       "  -c FILE      the configuration (else $XDG_CONFIG_HOME/pgoncall/config)\n"

@@ -338,10 +338,15 @@ static void act_on_journal(void *arg, int64_t seq, const struct err *err)
 	if (!app->act.active || app->act.running || app->silence)
 		return; /* given up meanwhile */
 	s = act_find(app, &app->act.queue[app->act.next - 1]);
-	if (seq > 0 && s && app->act.n > 1) {
+	if (seq > 0 && s && app->act.many) {
 		act_many_init(app, &many);
-		if (app->act.n)
+		if (app->act.n) {
 			act_ask(app, s, &many);
+		} else {
+			app_message(app, CONSOLE_WARNING,
+				"nothing was done: none of them can be hit now");
+			app_act_stop(app);
+		}
 		act_many_fini(&many);
 		return;
 	}
@@ -418,6 +423,7 @@ void app_act_begin(
 		app->act.queue[i].gid = mem_strdup(sessions[i].gid);
 	}
 	app->act.n = n;
+	app->act.many = n > 1;
 	buf_clear(&app->act.report);
 	app->act.after = 0;
 	act_next(app);
@@ -623,7 +629,7 @@ void app_act_confirmed(struct app *app, const char *typed)
 	if (!app->act.active)
 		return;
 	answer = mem_strdup(typed);
-	if (app->act.n > 1) {
+	if (app->act.many) {
 		/* Each session is taken up anew, and compared with what was confirmed. */
 		app->act.typed = mem_strdup(typed);
 		app->act.next = 0;

@@ -47,6 +47,7 @@ struct app_act {
 	enum db_action_kind kind;
 	struct console_session *queue; /* owned copies, next at index `next` */
 	size_t n, next;
+	bool many;                     /* asked about as several, also where one of them is left */
 	bool active;                   /* `action` is set */
 	bool running;                  /* being recorded, or sent; the result is awaited */
 	struct gate_permit *permit;    /* while it is being recorded */
@@ -102,7 +103,7 @@ struct app {
 	struct gate *gate;
 	struct gate_arm arm;          /* by clock_boottime */
 	int64_t picture_asleep;       /* `asleep` when the picture came: boot time less monotonic */
-	int64_t arming_ns;            /* what is being recorded: for how long, and why */
+	int64_t arming_ns;            /* what is being recorded: for how long (0: nothing is), and why */
 	char arming_reason[256];
 	struct recorder *recorder;    /* the journal of this console's incident */
 	struct app_act act;

@@ -27,8 +27,9 @@ char *app_person(void)
 
 static void journal_fill_meta(const struct app *app, const char *person, struct journal_meta *meta)
 {
-	const struct db_snapshot *snapshot = target_snapshot(app->target);
-	const char *key = target_host_key(app->target);
+	/* A target that is being left writes its last words without. */
+	const struct db_snapshot *snapshot = app->target ? target_snapshot(app->target) : NULL;
+	const char *key = app->target ? target_host_key(app->target) : "";
 
 	memset(meta, 0, sizeof(*meta));
 	meta->user = person;
@@ -120,20 +121,24 @@ static void app_on_arm_recorded(void *arg, int64_t seq, const struct err *err)
 	char span[64];
 
 	if (seq < 0) {
+		app->arming_ns = 0;
 		app_message(app, CONSOLE_ERROR, "not armed: %s", err->text);
 		return;
 	}
-	if (target_get_state(app->target) != TARGET_UP) {
+	if (!app->arming_ns || target_get_state(app->target) != TARGET_UP) {
 		entry.event = JOURNAL_DISARM;
-		entry.text = "the link was lost";
+		entry.text = app->arming_ns ? "the link was lost" : "by :disarm";
 		app_record(app, &entry, NULL, NULL);
-		app_message(app, CONSOLE_ERROR, "not armed: the link was lost");
+		app_message(app, CONSOLE_ERROR, "not armed: %s",
+			app->arming_ns ? "the link was lost" : "it was taken back");
+		app->arming_ns = 0;
 		return;
 	}
 	gate_arm_start(&app->arm, clock_boottime(), app->arming_ns, app->arming_reason);
 	app_message(app, CONSOLE_WARNING, "ARMED for %s: writes to %s are allowed; :disarm ends it",
 		clock_format_span((double)app->arming_ns / 1e9, span, sizeof(span)),
 		app->section->name);
+	app->arming_ns = 0;
 	app_show_facts(app);
 }
 
@@ -141,11 +146,16 @@ int app_arm(struct app *app, const char *text, struct err *err)
 {
 	struct journal_entry entry = JOURNAL_ENTRY_INIT;
 	const char *reason;
+	int64_t duration;
 
-	if (gate_arm_parse(text, &app->arming_ns, &reason, err) < 0)
+	if (gate_arm_parse(text, &duration, &reason, err) < 0)
 		return -1;
+	if (app->arming_ns)
+		return err_set(
+			err, ERR_REFUSED, "the arming before is being recorded: wait for it");
 	if (target_get_state(app->target) != TARGET_UP)
 		return err_set(err, ERR_REFUSED, "not connected: arm when the link is up again");
+	app->arming_ns = duration;
 	snprintf(app->arming_reason, sizeof(app->arming_reason), "%s", reason);
 	entry.event = JOURNAL_ARM;
 	entry.text = reason;
@@ -158,6 +168,8 @@ void app_disarm(struct app *app, const char *text)
 {
 	struct journal_entry entry = JOURNAL_ENTRY_INIT;
 
+	/* One whose record is on its way to the disk is not begun. */
+	app->arming_ns = 0;
 	if (!app->arm.until_ns)
 		return;
 	gate_arm_stop(&app->arm);
@@ -194,6 +206,7 @@ void app_gate_state(struct app *app, struct gate_state *state)
 	state->link_up =
 		target_get_state(app->target) == TARGET_UP && acting && db_conn_is_up(acting);
 	state->connection = target_connection_id(app->target);
+	state->past = app->past != NULL;
 	if (snapshot) {
 		state->role = snapshot->server.standby ? GATE_ROLE_STANDBY : GATE_ROLE_PRIMARY;
 		state->snapshot_ns = snapshot->at_monotonic + app->picture_asleep;

@@ -53,7 +53,7 @@ static const struct {
 	{ "note", "TEXT", "write a note to the journal", do_note, NULL },
 	{ "quit", "", "leave", do_quit, NULL },
 	{ "report", "FILE", "write the incident's timeline as Markdown", do_report, NULL },
-	{ "runbook", "NAME", "open a runbook", do_runbook, app_complete_runbooks },
+	{ "runbook", "[NAME]", "open a runbook, or choose one", do_runbook, app_complete_runbooks },
 	{ "set", "KEY=VALUE", "refresh=2s, theme=NAME, columns=user,app,query: for this run", do_set, NULL },
 	{ "sql", "SELECT...", "ask the database, in a read-only transaction; 200 rows at most", do_sql,
 		NULL },

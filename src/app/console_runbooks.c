@@ -10,7 +10,7 @@
 #include <pgoncall/app/runbooks.h>
 #include <pgoncall/base/mem.h>
 
-/* An open one that has begun is left only by its own key. */
+/* One that is running a step is not left for another; the others are noted as left. */
 static bool runbooks_in_the_way(struct app *app)
 {
 	enum runbook_state state;

@@ -47,8 +47,8 @@ void app_show_facts(struct app *app)
 		.armed_until =
 			armed ? clock_monotonic() + gate_arm_left(&app->arm, clock_boottime()) : 0,
 		.ssh_ms = str_equal(config_get(app->section, CONFIG_SSH), "none") ? -1
-			: rtt < 0                                              ? NAN
-									       : rtt,
+			  : rtt < 0                                               ? NAN
+										  : rtt,
 		.host_lost = app->target && !target_host_is_up(app->target),
 		.paused = app->paused,
 		.past_wall = app->past ? app->past->at_wall : 0,
@@ -65,12 +65,16 @@ void app_show_facts(struct app *app)
 /* The one remedy of a step that failed. Those of reaching the host are for sentences that name none;
  * most end with theirs, after a semicolon. */
 static const char *const step_remedies[TARGET_STEP_COUNT] = {
-	[TARGET_STEP_CONFIG] = "Check that 'ssh -G HOST' works here, and the settings ssh and ssh_config.",
+	[TARGET_STEP_CONFIG] =
+		"Check that 'ssh -G HOST' works here, and the settings ssh and ssh_config.",
 	[TARGET_STEP_CONNECT] = "Check the address, the network, and that sshd listens there.",
-	[TARGET_STEP_HOSTKEY] = "Compare the fingerprint with the host's own before changing known_hosts.",
-	[TARGET_STEP_AUTH] = "Load the key with ssh-add, or set IdentityFile in ssh's configuration.",
+	[TARGET_STEP_HOSTKEY] =
+		"Compare the fingerprint with the host's own before changing known_hosts.",
+	[TARGET_STEP_AUTH] =
+		"Load the key with ssh-add, or set IdentityFile in ssh's configuration.",
 	[TARGET_STEP_ADDRESS] = NULL, /* every sentence has its own */
-	[TARGET_STEP_DATABASE] = "Check that the server runs and has a free slot, db_name, db_user and the passfile; R tries again.",
+	[TARGET_STEP_DATABASE] = "Check that the server runs and has a free slot, db_name, db_user "
+				 "and the passfile; R tries again.",
 	[TARGET_STEP_VERSION] = "Check version_table, and that the role may read it.",
 };
 
@@ -93,8 +97,8 @@ static void view_show_checklist(struct app *app)
 		steps[n].text = target_step_name((enum target_step)i);
 		steps[n].detail = *progress[i].detail ? progress[i].detail : NULL;
 		steps[n].remedy = i <= TARGET_STEP_AUTH && strstr(progress[i].detail, "; ")
-			? NULL
-			: step_remedies[i];
+					  ? NULL
+					  : step_remedies[i];
 		steps[n++].state = states[progress[i].state];
 	}
 	console_set_checklist(app->console, steps, n);
@@ -115,13 +119,22 @@ void app_show_findings(struct app *app)
 	};
 
 	log_trouble_look(&app->trouble, input.graph);
-	if (!app->past)
+	if (app->past) {
+		/* Its own moment alone: what else is known is of now. */
+		input.graph = NULL;
+		input.sources = NULL;
+		input.legacy = NULL;
+		input.migrations_error = NULL;
+		input.trouble = NULL;
+	} else {
 		probe_fill(app->probe, &input);
+	}
 	findings_compute(&app->findings, &input);
 	if (input.snapshot && !app->past)
 		probe_add_findings(
 			app->probe, input.graph && input.graph->pending.n, &app->findings);
-	app_health_add(app, &app->findings);
+	if (!app->past)
+		app_health_add(app, &app->findings);
 	console_set_findings(app->console, &app->findings);
 }
 
@@ -176,8 +189,8 @@ static void view_on_state(void *arg)
 	/* Between two tries before the first picture nothing is being connected. */
 	link = state == TARGET_CONNECTING && target_retry_at(app->target) ? CONSOLE_LOST
 									  : links[state];
-	console_set_link(app->console, link, target_state_since(app->target),
-		target_retry_at(app->target));
+	console_set_link(
+		app->console, link, target_state_since(app->target), target_retry_at(app->target));
 	view_show_checklist(app);
 	view_tell_first(app);
 	app_show_facts(app);
@@ -191,8 +204,8 @@ static void view_on_error(void *arg, const struct err *why, bool retrying)
 		return;
 	/* Before the first picture the checklist says it. */
 	if (target_snapshot(app->target))
-		app_message(app, CONSOLE_ERROR, "%s%s", why->text,
-			retrying ? "" : " (R tries again)");
+		app_message(
+			app, CONSOLE_ERROR, "%s%s", why->text, retrying ? "" : " (R tries again)");
 	view_on_state(app);
 }
 
@@ -277,7 +290,8 @@ static void view_on_ask(void *arg, const struct target_question *question)
 		"%s%s%s", question->detail, *question->detail ? "\n" : "", question->prompt);
 	if (app->target) {
 		term_flush_input(app->term);
-		console_ask(app->console, APP_ASK_CONNECTING, question->title, text, !question->echo);
+		console_ask(
+			app->console, APP_ASK_CONNECTING, question->title, text, !question->echo);
 		app_dirty(app);
 	}
 	free(text);
@@ -325,7 +339,7 @@ void app_open_target(struct app *app, const struct config_section *section)
 	struct target_options options = {
 		.section = section,
 		.wants = TARGET_DATABASE | TARGET_ACTING | TARGET_MIGRATIONS | TARGET_LOGS |
-			TARGET_TEXTS | TARGET_SIDES,
+			 TARGET_TEXTS | TARGET_SIDES,
 		.refresh_ns = app->refresh_ns,
 		.retry = true,
 	};

@@ -138,6 +138,16 @@ static int refuse_standby(
 		request->target);
 }
 
+static int refuse_past(
+	const struct gate_state *state, const struct gate_request *request, struct err *err)
+{
+	(void)request;
+	if (!state->past)
+		return 0;
+	return err_set(err, ERR_REFUSED,
+		"the screen shows a picture of the past: Esc shows what is now; then look again");
+}
+
 static int refuse_stale(
 	const struct gate_state *state, const struct gate_request *request, struct err *err)
 {
@@ -201,6 +211,7 @@ static int (*const gate_conditions[])(
 	refuse_link_down,
 	refuse_no_journal,
 	refuse_standby,
+	refuse_past,
 	refuse_stale,
 	refuse_unarmed,
 	refuse_unconfirmed,

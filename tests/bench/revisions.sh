@@ -58,23 +58,23 @@ compare_revisions() {
     compare_commands "$rounds" "$(in_project "$program" history --dir migrations/versions)" \
         "$(in_project alembic history)"
     # shellcheck disable=SC2046 # two numbers
-    row "history, 5,000 revisions (alembic history)" ms $(numbers startup "$tmp/revisions") at-most 0.05
+    row "history, 5,000 revisions (alembic history)" ms at-most 0.05 $(numbers startup "$tmp/revisions")
 
     compare_commands 3 "$(in_project "$program" -c "$tmp/bench.config" pending bench --json)" \
         "$(in_project alembic current)"
     # shellcheck disable=SC2046
-    row "pending, 5,000 revisions (alembic current)" ms $(numbers startup "$tmp/revisions") at-most 0.01
+    row "pending, 5,000 revisions (alembic current)" ms at-most 0.01 $(numbers startup "$tmp/revisions")
     # shellcheck disable=SC2046
-    row "  memory of both" MB $(numbers memory "$tmp/revisions") at-most 0.25
+    row "  memory of both" MB at-most 0.25 $(numbers memory "$tmp/revisions")
 
     compare_commands 5 "exec $program history --dir $tmp/huge" "exec $program history --dir $tmp/large"
     # shellcheck disable=SC2046
-    row "history, 50,000 revisions (ours of 10,000)" ms $(numbers startup "$tmp/revisions") at-most 6.5
+    row "history, 50,000 revisions (ours of 10,000)" ms at-most 6.5 $(numbers startup "$tmp/revisions")
 
     # Ours alone: a frame is 16 ms.
     timeout 300 "$build/bench/scroll" >"$tmp/scroll"
     # shellcheck disable=SC2046
-    row "scrolling 10,000 revisions, one key (frame)" ms $(numbers scroll "$tmp/scroll") at-most 0.5
+    row "scrolling 10,000 revisions, one key (frame)" ms at-most 0.5 $(numbers scroll "$tmp/scroll")
     bench_sql <<-SQL
 	DROP SCHEMA bench CASCADE;
 	SQL

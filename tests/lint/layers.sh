@@ -54,6 +54,7 @@ owner '(n?curses|term)\.h' 'src/ui/term[a-z_]*\.c'
 owner 'histedit\.h' 'src/ui/prompt\.c'
 owner 'cmark\.h' 'src/runbook/[a-z_]+\.c'
 owner 'archive.*\.h' 'src/host/[a-z_]+\.c'
+owner 'curl/curl\.h' 'src/host/http\.c'
 owner 'ini\.h' 'src/app/config\.c'
 owner 'utf8proc\.h' 'src/base/utf8\.c'
 exit $bad

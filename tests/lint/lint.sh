@@ -1,6 +1,6 @@
 #!/bin/sh
 # Every lint in a row: layers, headers that compile alone, warnings as errors, manual pages, shell
-# scripts, sizes of files and functions, and the man page's key section against the binding table.
+# scripts, sizes of files, and the man page's key section against the binding table.
 # Called by `make lint`, which passes BUILD, CC and FLAGS. Prints what is wrong; exits 1 if anything is.
 # shellcheck disable=SC2317 # the functions are called through step
 set -u
@@ -67,6 +67,7 @@ installs() {
     make -s install DESTDIR="$root" PREFIX=/usr >/dev/null &&
         [ -x "$root/usr/bin/pgoncall" ] && [ -f "$root/usr/share/man/man1/pgoncall.1" ] &&
         [ -f "$root/usr/share/pgoncall/themes/default.theme" ] &&
+        [ -f "$root/usr/share/pgoncall/runbooks/stuck-migration.md" ] &&
         make -s uninstall DESTDIR="$root" PREFIX=/usr >/dev/null &&
         [ -z "$(find "$root" -type f)" ]
     status=$?

@@ -407,6 +407,35 @@ static void care_looks_after_an_act_without_result(void **state)
 	expect_unknown_once(f, "is gone");
 }
 
+/* Leaving while an act runs: its unknown end is still written. */
+static void care_is_left_while_an_act_runs(void **state)
+{
+	static const char acting[] = "SELECT count(*) FROM pg_stat_activity"
+				     " WHERE application_name = 'pgoncall' AND state = 'active'"
+				     " AND query LIKE '%pg_terminate_backend%'";
+	struct care *care = *state;
+	struct fixture *f = care->fixture;
+	int pid = stage(f), unknown = journal_count(f, "unknown", "");
+	struct pty *p;
+
+	p = start(f);
+	arm(p);
+	ask_to_end(p, pid);
+	care->stopped = care_backend_pid(f, pid);
+	assert_int_equal(kill(care->stopped, SIGSTOP), 0);
+	confirm(p);
+	care_wait_rows(f, acting, "1", PTY_WAIT_MS);
+	pty_key(p, "q");
+	pty_wait_text(p, "q once more leaves", PTY_WAIT_MS);
+	pty_key(p, "q");
+	assert_int_equal(pty_wait_exit(p, PTY_WAIT_MS), 0);
+	pty_assert_restored(p);
+	assert_int_equal(kill(care->stopped, SIGCONT), 0);
+	care->stopped = 0;
+	assert_int_equal(journal_count(f, "unknown", ""), unknown + 1);
+	care_wait_rows(f, acting, "0", LIVE_MS);
+}
+
 /* Here the statement never gets to the server, which the console cannot know. */
 static void care_repeats_no_act(void **state)
 {
@@ -495,6 +524,7 @@ int main(void)
 		TEST(care_says_that_no_slot_is_free),
 		TEST(care_outlives_a_pulled_cable),
 		TEST(care_looks_after_an_act_without_result),
+		TEST(care_is_left_while_an_act_runs),
 		TEST(care_repeats_no_act),
 		TEST(care_refuses_to_act_on_a_standby),
 	};

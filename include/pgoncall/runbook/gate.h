@@ -57,7 +57,8 @@ struct gate_state {
 	bool journal_ok; /* an incident's journal is open and has not failed */
 	bool link_up;    /* host and database connections stand */
 	enum gate_role role;
-	int64_t snapshot_ns; /* when the picture the operator acts on was taken; 0: none */
+	int64_t snapshot_ns; /* when the newest picture was taken; 0: none */
+	bool past;           /* the operator looks at an older one */
 	uint64_t connection; /* changes with every reconnect: a permit does not outlive a link */
 };
 

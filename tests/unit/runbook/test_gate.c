@@ -131,6 +131,9 @@ static void gate_refuses_stale_and_missing_pictures(void **state)
 	expect_refusal(&now, &request, "no picture");
 	now.snapshot_ns = now.now_ns + 1;
 	expect_refusal(&now, &request, "no picture");
+	now = good_state();
+	now.past = true;
+	expect_refusal(&now, &request, "a picture of the past");
 }
 
 static void gate_refuses_a_link_that_is_down(void **state)
