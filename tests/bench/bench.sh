@@ -135,12 +135,16 @@ unset PGHOST PGPORT PGOPTIONS PGSSLMODE PGSERVICE PGAPPNAME
 export PGPASSFILE
 
 printf '%-42s %9s %9s %-4s  %6s  %s\n' "what (against)" ours theirs "" ratio limit
-compare_tunnels
-compare_logs
-compare_startup "start, pgoncall locks (ssh ... psql)"
-# shellcheck disable=SC2086
-$sudo tests/range/incident "$range" stuck-migration >/dev/null
-compare_startup "  the same while a migration is stuck"
-printf '%-42s %9s %9s MB\n' "memory of pgoncall locks, at most" "$(numbers memory "$tmp/startup" | cut -d' ' -f1)" "-"
-compare_revisions
+compare_starts() {
+    compare_startup "start, pgoncall locks (ssh ... psql)"
+    # shellcheck disable=SC2086
+    $sudo tests/range/incident "$range" stuck-migration >/dev/null
+    compare_startup "  the same while a migration is stuck"
+    printf '%-42s %9s %9s MB\n' "memory of pgoncall locks, at most" \
+        "$(numbers memory "$tmp/startup" | cut -d' ' -f1)" "-"
+}
+
+for part in ${BENCH:-tunnels logs starts revisions}; do
+    [ "$part" = activity ] || "compare_$part"
+done
 exit "$missed"
