@@ -195,6 +195,16 @@ static void health_one_less(struct health *health)
 		health->end = loop_timer_start(health->loop, 0, 0, health_on_end, health);
 }
 
+/* From 126 on it is the shell that answers: there is no curl, or it was killed. */
+#define CURL_STATUS_END 126
+
+enum check_status health_failed_status(enum health_part part, int status, const struct err *err)
+{
+	bool answered = err->code == ERR_OK && status > 0 && status < CURL_STATUS_END;
+
+	return part == HEALTH_URL && answered ? CHECK_CRITICAL : CHECK_UNKNOWN;
+}
+
 static void health_on_output(void *arg, const struct host_output *output, const struct err *err)
 {
 	struct health_item *item = arg;
@@ -204,7 +214,7 @@ static void health_on_output(void *arg, const struct host_output *output, const 
 	item->run = NULL;
 	if (host_output_check(output, err, row->name, &why) < 0)
 		check_report_add(&item->health->report, row->name,
-			row->part == HEALTH_URL ? CHECK_CRITICAL : CHECK_UNKNOWN, "%s", why.text);
+			health_failed_status(row->part, output->status, err), "%s", why.text);
 	else
 		row->judge(item->health, buf_str(&output->out));
 	health_one_less(item->health);

@@ -24,6 +24,9 @@ typedef void (*health_done)(void *arg, const struct check_report *report);
 
 struct health *health_start(
 	struct loop *loop, struct target *target, unsigned parts, health_done done, void *arg);
+/* What it means that a part's command failed so: critical is only what curl itself says of the URL;
+ * where it could not be asked (no curl, the link lost, too late), nothing is known. */
+enum check_status health_failed_status(enum health_part part, int status, const struct err *err);
 /* NULL is allowed. */
 void health_cancel(struct health *health);
 
