@@ -123,6 +123,8 @@ void app_dirty(struct app *app);
 void app_message(struct app *app, enum console_severity severity, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 void app_quit(struct app *app);
+/* Refuses, with the sentence, to leave the target while something runs there. */
+int app_check_leave(const struct app *app, struct err *err);
 /* Applies a theme by name; on an error the one in use stays. */
 int app_set_theme(struct app *app, const char *name, struct err *err);
 

@@ -147,9 +147,8 @@ static int do_note(struct app *app, const char *args, struct err *err)
 static int do_quit(struct app *app, const char *args, struct err *err)
 {
 	(void)args;
-	if (app->act.running)
-		return err_set(err, ERR_REFUSED, "wait: the result for %s is not there yet",
-			app->act.subject);
+	if (app_check_leave(app, err) < 0)
+		return -1;
 	app_quit(app);
 	return 0;
 }
@@ -209,9 +208,8 @@ static int do_target(struct app *app, const char *args, struct err *err)
 
 	if (!section)
 		return -1;
-	if (app->act.running)
-		return err_set(err, ERR_REFUSED, "wait: the result for %s is not there yet",
-			app->act.subject);
+	if (app_check_leave(app, err) < 0)
+		return -1;
 	app_open_target(app, section);
 	return 0;
 }

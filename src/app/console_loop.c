@@ -65,6 +65,16 @@ void app_message(struct app *app, enum console_severity severity, const char *fm
 	app_dirty(app);
 }
 
+int app_check_leave(const struct app *app, struct err *err)
+{
+	if (app->act.running)
+		return err_set(err, ERR_REFUSED, "wait: the result for %s is not there yet",
+			app->act.subject);
+	if (app_run_is_busy(app))
+		return err_set(err, ERR_REFUSED, "a step is running: Ctrl-C interrupts it");
+	return 0;
+}
+
 void app_quit(struct app *app)
 {
 	app->quit = true;
@@ -230,6 +240,7 @@ static void on_answered(struct app *app, const struct console_intent *intent)
 static void on_picked(struct app *app, const struct console_intent *intent)
 {
 	const struct config_section *section;
+	struct err err;
 
 	if (intent->id == APP_ASK_RUNBOOK)
 		app_runbook_picked(app, intent->index);
@@ -239,7 +250,11 @@ static void on_picked(struct app *app, const struct console_intent *intent)
 		intent->index >= app->config.n_targets)
 		return;
 	section = &app->config.targets[intent->index];
-	if (section != app->section)
+	if (section == app->section)
+		return;
+	if (app_check_leave(app, &err) < 0)
+		app_message(app, CONSOLE_ERROR, "%s", err.text);
+	else
 		app_open_target(app, section);
 }
 
@@ -269,8 +284,13 @@ static void on_theme(struct app *app, const struct console_intent *intent)
 
 static void on_target(struct app *app, const struct console_intent *intent)
 {
+	struct err err;
+
 	(void)intent;
-	app_pick_target(app);
+	if (app_check_leave(app, &err) < 0)
+		app_message(app, CONSOLE_ERROR, "%s", err.text);
+	else
+		app_pick_target(app);
 }
 
 static void on_runbook(struct app *app, const struct console_intent *intent)

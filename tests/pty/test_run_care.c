@@ -132,6 +132,21 @@ static void arm(struct pty *p)
 	pty_wait_text(p, texts.armed, PTY_WAIT_MS);
 }
 
+/* Until the mark is being left. */
+static void begin_mark(struct pty *p)
+{
+	arm(p);
+	play_open(p, "marking");
+	play_runbook(p,
+		(const struct play_answer[]){
+			{ "Leave the mark", "halt", NULL, false }, { NULL, NULL, NULL, false } },
+		NULL);
+	pty_key(p, "Enter");
+	pty_wait_text(p, "Press y to do it", PTY_WAIT_MS);
+	pty_key(p, "y");
+	pty_wait_text(p, "· running", PTY_WAIT_MS);
+}
+
 static bool shows(struct pty *p, void *pattern)
 {
 	return pty_has(p, pattern);
@@ -196,16 +211,7 @@ static void run_killed_in_a_write_is_unknown(void **state)
 	char *text = mem_printf(marking, "2"), *config = config_with(f, "marking", text);
 	struct pty *p = open_config(f, config);
 
-	arm(p);
-	play_open(p, "marking");
-	play_runbook(p,
-		(const struct play_answer[]){
-			{ "Leave the mark", "halt", NULL, false }, { NULL, NULL, NULL, false } },
-		NULL);
-	pty_key(p, "Enter");
-	pty_wait_text(p, "Press y to do it", PTY_WAIT_MS);
-	pty_key(p, "y");
-	pty_wait_text(p, "· running", PTY_WAIT_MS);
+	begin_mark(p);
 	while (journal_count(f, "\"event\":\"intent\"") == 0)
 		;
 	kill_it(p);
@@ -327,16 +333,7 @@ static void run_interrupt_asks_what(void **state)
 	char *text = mem_printf(marking, "15"), *config = config_with(f, "marking", text);
 	struct pty *p = open_config(f, config);
 
-	arm(p);
-	play_open(p, "marking");
-	play_runbook(p,
-		(const struct play_answer[]){
-			{ "Leave the mark", "halt", NULL, false }, { NULL, NULL, NULL, false } },
-		NULL);
-	pty_key(p, "Enter");
-	pty_wait_text(p, "Press y to do it", PTY_WAIT_MS);
-	pty_key(p, "y");
-	pty_wait_text(p, "· running", PTY_WAIT_MS);
+	begin_mark(p);
 	pty_wait_text(p, "pgoncall +active[^│\n]*INSERT INTO marks", PTY_WAIT_MS);
 	pty_key(p, "C-c");
 	pty_wait_text(p, "A write is under way", PTY_WAIT_MS);
@@ -354,6 +351,32 @@ static void run_interrupt_asks_what(void **state)
 	assert_int_equal(marks(f), 0);
 	assert_int_equal(intents(f), 2);
 	assert_int_equal(journal_count(f, "\"event\":\"result\""), 2);
+	free(config);
+	free(text);
+}
+
+/* Neither the console nor its target is left behind its back. */
+static void run_is_not_left_by_accident(void **state)
+{
+	static const char *const ways[] = { "quit", "q", "target staging" };
+	struct fixture *f = *state;
+	char *text = mem_printf(marking, "15"), *config = config_with(f, "marking", text);
+	struct pty *p = open_config(f, config);
+	size_t i;
+
+	begin_mark(p);
+	for (i = 0; i < sizeof(ways) / sizeof(ways[0]); i++) {
+		play_command(p, ways[i]);
+		pty_wait_text(p, "a step is running: Ctrl-C interrupts it", PTY_WAIT_MS);
+		pty_key(p, "Esc");
+		pty_wait_gone(p, "a step is running", PTY_WAIT_MS);
+	}
+	pty_key(p, "@");
+	pty_wait_text(p, "a step is running: Ctrl-C interrupts it", PTY_WAIT_MS);
+	assert_false(pty_has(p, "staging"));
+	assert_true(pty_has(p, "· running"));
+	pty_wait_text(p, "OK\\. Enter", LIVE_MS);
+	assert_int_equal(marks(f), 1);
 	free(config);
 	free(text);
 }
@@ -501,6 +524,7 @@ int main(int argc, char **argv)
 		TEST(run_killed_at_every_boundary),
 		TEST(run_cut_off_in_a_write_is_unknown),
 		TEST(run_interrupt_asks_what),
+		TEST(run_is_not_left_by_accident),
 		TEST(run_writes_nothing_on_a_full_disk),
 		TEST(run_gate_is_not_got_round),
 		TEST(run_false_reads_are_not_loaded),
