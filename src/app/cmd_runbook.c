@@ -120,7 +120,7 @@ static int plan_print(struct batch *batch)
 
 	policy_environment_parse(config_get(section, CONFIG_ENVIRONMENT), &options.environment);
 	options.target = name;
-	run_vars_provide(section, target_snapshot(batch->target), target_graph(batch->target), &vars);
+	run_vars_provide_target(batch->target, &vars);
 	runbook = runbooks_load(&library, config_get(section, CONFIG_RUNBOOKS), &err) == 0
 		? runbook_library_find(&library, batch->in->args[1], &err)
 		: NULL;

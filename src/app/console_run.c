@@ -85,8 +85,7 @@ void app_run_show(struct app *app)
 void run_refresh_vars(struct app_run *r)
 {
 	if (r->run->state != RUNBOOK_STATE_CONFIRMING && r->run->state != RUNBOOK_STATE_RUNNING)
-		run_vars_provide(r->app->section, target_snapshot(r->app->target),
-			target_graph(r->app->target), &r->run->vars);
+		run_vars_provide_target(r->app->target, &r->run->vars);
 }
 
 static void run_on_again(struct loop_timer *timer, void *arg)

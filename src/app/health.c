@@ -286,8 +286,7 @@ struct health *health_start(
 	health->place.runtime = *target_runtime(target);
 	health->place.application = "";
 	health->waiting = 1;
-	run_vars_provide(target_section(target), target_snapshot(target), target_graph(target),
-		&health->vars);
+	run_vars_provide_target(target, &health->vars);
 	for (i = 0; i < sizeof(health_rows) / sizeof(health_rows[0]); i++)
 		if (parts & health_rows[i].part)
 			health_ask(health, i);

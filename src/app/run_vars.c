@@ -16,6 +16,7 @@ struct vars_source {
 	const struct config_section *section;
 	const struct db_snapshot *snapshot;
 	const struct migration_graph *graph;
+	const char *version_table; /* or NULL */
 	struct host_runtime runtime;
 };
 
@@ -155,6 +156,12 @@ static void var_logs_follow(const struct vars_source *source, struct buf *out)
 
 /* --- where the database and the files are ----------------------------------------------------- */
 
+static void var_version_table(const struct vars_source *source, struct buf *out)
+{
+	buf_add_str(out, source->version_table ? source->version_table
+					       : config_get(source->section, CONFIG_VERSION_TABLE));
+}
+
 static void var_current(const struct vars_source *source, struct buf *out)
 {
 	if (source->snapshot && source->snapshot->version_table == DB_VERSION_TABLE_FOUND &&
@@ -214,7 +221,7 @@ static const struct {
 	{ "containers", 0, var_containers },
 	{ "logs", 0, var_logs },
 	{ "logs_follow", 0, var_logs_follow },
-	{ "version_table", CONFIG_VERSION_TABLE, NULL },
+	{ "version_table", 0, var_version_table },
 	{ "critical_tables", CONFIG_CRITICAL_TABLES, NULL },
 	{ "health_url", CONFIG_HEALTH_URL, NULL },
 	{ "migrations", CONFIG_MIGRATIONS, NULL },
@@ -227,10 +234,13 @@ static const struct {
 	{ "previous", 0, var_previous },
 };
 
-void run_vars_provide(const struct config_section *section, const struct db_snapshot *snapshot,
-	const struct migration_graph *graph, struct runbook_vars *vars)
+void run_vars_provide(const struct config_section *section, const struct run_seen *seen,
+	struct runbook_vars *vars)
 {
-	struct vars_source source = { .section = section, .snapshot = snapshot, .graph = graph };
+	struct vars_source source = { .section = section,
+		.snapshot = seen->snapshot,
+		.graph = seen->graph,
+		.version_table = seen->version_table };
 	struct buf value = BUF_INIT;
 	size_t i;
 
@@ -245,6 +255,14 @@ void run_vars_provide(const struct config_section *section, const struct db_snap
 		runbook_vars_set(vars, provided[i].name, value.len ? buf_str(&value) : NULL);
 	}
 	buf_fini(&value);
+}
+
+void run_vars_provide_target(const struct target *target, struct runbook_vars *vars)
+{
+	struct run_seen seen = { target_snapshot(target), target_graph(target),
+		target_version_table(target) };
+
+	run_vars_provide(target_section(target), &seen, vars);
 }
 
 unsigned run_vars_have(const struct config_section *section)

@@ -6,14 +6,23 @@
 #define PGONCALL_APP_RUN_VARS_H
 
 #include <pgoncall/app/config.h>
+#include <pgoncall/app/target.h>
 #include <pgoncall/db/snapshot.h>
 #include <pgoncall/host/runtime.h>
 #include <pgoncall/migrations/graph.h>
 #include <pgoncall/runbook/engine.h>
 
-/* Sets what is known and takes away what is not. snapshot and graph may be NULL. */
-void run_vars_provide(const struct config_section *section, const struct db_snapshot *snapshot,
-	const struct migration_graph *graph, struct runbook_vars *vars);
+/* What was seen of a target; each may be NULL. */
+struct run_seen {
+	const struct db_snapshot *snapshot;
+	const struct migration_graph *graph;
+	const char *version_table; /* NAME or SCHEMA.NAME, not quoted; NULL: as configured */
+};
+
+/* Sets what is known and takes away what is not. */
+void run_vars_provide(const struct config_section *section, const struct run_seen *seen,
+	struct runbook_vars *vars);
+void run_vars_provide_target(const struct target *target, struct runbook_vars *vars);
 
 /* Where command lines run, and under which name their database sessions and processes are found. */
 struct run_place {

@@ -587,6 +587,11 @@ const struct migration_sources *target_sources(const struct target *target)
 	return &target->revisions.sources;
 }
 
+const char *target_version_table(const struct target *target)
+{
+	return target->version_table;
+}
+
 const char *target_version_note(const struct target *target)
 {
 	return target->version_note;

@@ -4,6 +4,7 @@
  */
 #include <pgoncall/runbook/resolve.h>
 
+#include <ctype.h>
 #include <inttypes.h>
 #include <stdlib.h>
 #include <string.h>
@@ -80,6 +81,20 @@ static char *words_array(const char *value)
 	return buf_steal(&out);
 }
 
+/* As to_regclass reads it: what it would fold to lower case is quoted. */
+static char *table_name(const char *value)
+{
+	struct buf out = BUF_INIT;
+	const char *s = value;
+
+	while (*s && !isupper((unsigned char)*s) && (unsigned char)*s < 0x80)
+		s++;
+	if (!*s)
+		return mem_strdup(value);
+	add_ident(&out, value);
+	return buf_steal(&out);
+}
+
 /* The number of the parameter for this variable, from 1; one for each variable. */
 static size_t add_param(struct runbook_command *command, size_t *cap,
 	const struct runbook_part *part, const char *value)
@@ -95,6 +110,8 @@ static size_t add_param(struct runbook_command *command, size_t *cap,
 	param->name = mem_strdup(part->var);
 	if (part->type == RUNBOOK_WORDS)
 		param->value = words_array(value);
+	else if (part->type == RUNBOOK_TABLE || part->type == RUNBOOK_INDEX)
+		param->value = table_name(value);
 	else if (part->type == RUNBOOK_TIMESTAMP && !*value)
 		param->value = NULL;
 	else

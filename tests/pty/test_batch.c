@@ -502,6 +502,35 @@ static void locks_come_by_every_transport(void **state)
 	}
 }
 
+/* A version table in a schema of its own, which no setting names. */
+static void plan_names_the_version_table_that_was_found(void **state)
+{
+	struct fixture *f = *state;
+	char *config = fixture_vary(f, "RANGE_CONFIG", "config", "version_table", "");
+	const char *arguments[] = { "-c", config, "runbook", "plan", "not-up-to-date", "prod",
+		NULL };
+	struct run_result result;
+	struct err err = { 0 };
+	char *moved, *back;
+
+	moved = range_psql(f->range,
+		"CREATE SCHEMA \"Ops\"; GRANT USAGE ON SCHEMA \"Ops\" TO PUBLIC; "
+		"ALTER TABLE alembic_version SET SCHEMA \"Ops\"",
+		&err);
+	fixture_run(f, arguments, &result);
+	back = range_psql(f->range,
+		"ALTER TABLE \"Ops\".alembic_version SET SCHEMA public; DROP SCHEMA \"Ops\"", &err);
+	assert_non_null(moved);
+	assert_non_null(back);
+	assert_true(match_text(buf_str(&result.out), "FROM \"Ops\"\\.\"alembic_version\""));
+	assert_true(match_text(buf_str(&result.out), "-- [$]1 = '\"Ops\"\\.\"alembic_version\"'"));
+	assert_int_equal(result.status, 0);
+	run_result_fini(&result);
+	free(moved);
+	free(back);
+	free(config);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(void)
@@ -510,6 +539,7 @@ int main(void)
 		TEST(json_history_tells_the_timeline),
 		TEST(json_locks_tells_the_blocking_tree),
 		TEST(json_check_gives_a_verdict),
+		TEST(plan_names_the_version_table_that_was_found),
 		TEST(locks_come_by_every_transport),
 		TEST(wrong_input_is_told_in_one_sentence),
 		TEST(wrong_input_leaves_the_terminal_alone),

@@ -169,6 +169,8 @@ struct target_running {
 	bool sure;      /* a log says so; else it is the one that comes next, and a migration runs */
 };
 struct target_running target_running(const struct target *target);
+/* NAME or SCHEMA.NAME, not quoted: as configured, else as the catalogue says; NULL: not looked for yet. */
+const char *target_version_table(const struct target *target);
 /* Which other tables could be the version table; NULL where that is clear. */
 const char *target_version_note(const struct target *target);
 /* Why the revision files could not be read, or NULL. */

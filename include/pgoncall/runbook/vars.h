@@ -88,7 +88,8 @@ const struct runbook_field *runbook_field_find(
  *   logs          command    prints $app's log since it was started, at most its last 5000 lines,
  *                            stdout to stdout and stderr to stderr; one command, so that 2>&1 may follow
  *   logs_follow   command    the same from its last 20 lines on, and follows
- *   version_table table      "alembic_version"
+ *   version_table table      "alembic_version" or "ops.alembic_version": as configured, else as
+ *                            found in the catalogue
  *   critical_tables words    where set
  *   health_url    text       where set
  *   migrations    text       directory of the revision files, as configured

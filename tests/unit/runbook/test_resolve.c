@@ -173,6 +173,27 @@ static const struct {
 	{ "sh { name=x on=host }", "echo $t.ident", 15, "no part .ident" },
 };
 
+/* to_regclass folds what is not quoted. */
+static void resolve_sql_binds_names_as_regclass_reads_them(void **state)
+{
+	struct runbook *r = parse_sql("SELECT to_regclass($tab), to_regclass($i), "
+				      "to_regclass($version_table), $t");
+	struct runbook_vars vars = values((const char *const[][2]){ { "tab", "public.users" },
+		{ "i", "Public.idx_x" }, { "version_table", "Ops.alembic_version" },
+		{ "t", "Text" }, { NULL, NULL } });
+	struct runbook_command c;
+
+	(void)state;
+	assert_int_equal(runbook_resolve_sql(&r->steps[0], &vars, &c, NULL), 0);
+	assert_string_equal(c.params[0].value, "public.users");
+	assert_string_equal(c.params[1].value, "\"Public\".\"idx_x\"");
+	assert_string_equal(c.params[2].value, "\"Ops\".\"alembic_version\"");
+	assert_string_equal(c.params[3].value, "Text");
+	runbook_command_fini(&c);
+	runbook_vars_fini(&vars);
+	runbook_free(r);
+}
+
 static void resolve_knows_where_a_variable_stands(void **state)
 {
 	struct runbook_problems problems;
@@ -433,6 +454,7 @@ int main(void)
 		cmocka_unit_test(resolve_sql_binds_each_variable_once),
 		cmocka_unit_test(resolve_sql_shows_values_on_one_line),
 		cmocka_unit_test(resolve_sql_quotes_names_and_literals),
+		cmocka_unit_test(resolve_sql_binds_names_as_regclass_reads_them),
 		cmocka_unit_test(resolve_knows_where_a_variable_stands),
 		cmocka_unit_test(resolve_shell_makes_one_word_of_anything),
 		cmocka_unit_test(resolve_shell_keeps_words_apart),
