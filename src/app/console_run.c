@@ -466,15 +466,12 @@ static void run_reasoned(struct app_run *r, const char *text)
 static const struct db_session *run_session(const struct app_run *r)
 {
 	const struct db_snapshot *snapshot = target_snapshot(r->app->target);
-	int backend = r->exec ? run_exec_backend(r->exec) : 0;
-	const struct db_session *s;
+	struct run_mark mark = run_mark(r);
 	size_t i;
 
-	for (i = 0; snapshot && i < snapshot->n_sessions; i++) {
-		s = &snapshot->sessions[i];
-		if (backend ? s->pid == backend : str_equal(s->application, r->application))
-			return s;
-	}
+	for (i = 0; snapshot && i < snapshot->n_sessions; i++)
+		if (run_mark_is(&mark, &snapshot->sessions[i]))
+			return &snapshot->sessions[i];
 	return NULL;
 }
 

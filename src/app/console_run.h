@@ -123,6 +123,14 @@ void run_trace_fini(struct run_trace *trace);
 int run_trace_resume(struct app *app, const struct run_trace *trace, struct err *err);
 
 /* console_run_look.c */
+/* By what the sessions of the step at hand are known: a statement's by the server process that it was
+ * sent to, a command's by the name that is in its environment. Neither: it is not known. */
+struct run_mark {
+	int backend;             /* 0: none */
+	const char *application; /* borrowed from the run; NULL: none */
+};
+struct run_mark run_mark(const struct app_run *r);
+bool run_mark_is(const struct run_mark *mark, const struct db_session *session);
 void run_look_begin(struct app_run *r);
 void run_look(struct app_run *r);
 void run_look_stop(struct app_run *r);

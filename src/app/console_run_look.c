@@ -41,17 +41,48 @@ static void look_add_versions(const struct db_snapshot *snapshot, struct buf *ou
 	buf_add_str(out, snapshot->versions.n ? "\n" : "none, or they could not be read\n");
 }
 
-/* The sessions of its own name; of a statement, the server process that had it. */
+struct run_mark run_mark(const struct app_run *r)
+{
+	const struct runbook_step *step = runbook_run_step(r->run);
+	struct run_mark mark = { 0, NULL };
+
+	if (step && step->language == RUNBOOK_SQL)
+		mark.backend = r->exec ? run_exec_backend(r->exec) : 0;
+	else
+		mark.application = r->application;
+	return mark;
+}
+
+bool run_mark_is(const struct run_mark *mark, const struct db_session *session)
+{
+	if (mark->backend)
+		return session->pid == mark->backend;
+	return mark->application && str_equal(session->application, mark->application);
+}
+
+static void look_add_none(const struct run_mark *mark, struct buf *out)
+{
+	if (mark->backend)
+		buf_printf(out, "server process %d is not there any more\n", mark->backend);
+	else if (mark->application)
+		buf_printf(out, "no session named %s is in the database any more\n",
+			mark->application);
+	else
+		buf_add_str(out, "which session had it is not known: it may still run, see the "
+				 "sessions of pgoncall\n");
+}
+
 static void look_add_sessions(
 	const struct app_run *r, const struct db_snapshot *snapshot, struct buf *out)
 {
+	struct run_mark mark = run_mark(r);
 	const struct db_session *s;
 	size_t i, n = 0;
 	char age[32];
 
 	for (i = 0; i < snapshot->n_sessions; i++) {
 		s = &snapshot->sessions[i];
-		if (!str_equal(s->application, r->application))
+		if (!run_mark_is(&mark, s))
 			continue;
 		n++;
 		buf_printf(out, "still in the database: pid %d (%s), %s for %s\n", s->pid,
@@ -59,8 +90,7 @@ static void look_add_sessions(
 			clock_format_age(s->xact_age_s, age, sizeof(age)));
 	}
 	if (!n)
-		buf_printf(
-			out, "no session named %s is in the database any more\n", r->application);
+		look_add_none(&mark, out);
 }
 
 static void look_record(struct app_run *r)

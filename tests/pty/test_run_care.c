@@ -221,6 +221,8 @@ static void run_killed_in_a_write_is_unknown(void **state)
 	pty_key(p, "Enter");
 	pty_wait_text(p, "RESULT UNKNOWN", PTY_WAIT_MS);
 	pty_wait_text(p, "version rows now: 001_research_metrics", PTY_WAIT_MS);
+	pty_wait_text(p, "which session had it is not known", PTY_WAIT_MS);
+	assert_false(pty_has(p, "any more"));
 	pty_key(p, "d");
 	pty_wait_gone(p, "RESULT UNKNOWN", PTY_WAIT_MS);
 	assert_int_equal(play_runbook(p, NULL, NULL), PLAY_FINISHED);
@@ -322,6 +324,58 @@ static void run_cut_off_in_a_write_is_unknown(void **state)
 	pty_wait_text(p, "not as expected", PTY_WAIT_MS);
 	assert_int_equal(journal_count(f, "looked: it was not done"), 1);
 	fixture_expect_rows(f, "SELECT version_num FROM alembic_version", "001_research_metrics");
+}
+
+#define MARKING_PID "SELECT pid FROM pg_stat_activity WHERE query LIKE 'INSERT INTO marks%'"
+
+/* A statement has its server process, which is looked for, not a name. */
+static void run_looks_for_the_server_process(void **state)
+{
+	struct fixture *f = *state;
+	char *text = mem_printf(marking, "18"), *config = config_with(f, "marking", text);
+	struct pty *p = open_config(f, config);
+	char *seen;
+
+	begin_mark(p);
+	seen = mem_printf(
+		"still in the database: pid %d .pgoncall., active", fixture_number(f, MARKING_PID));
+	pty_key(p, "C-c");
+	pty_wait_text(p, "A write is under way", PTY_WAIT_MS);
+	pty_key(p, "G"); /* wait no longer */
+	pty_key(p, "Enter");
+	pty_wait_text(p, "RESULT UNKNOWN", PTY_WAIT_MS);
+	pty_wait_text(p, seen, PTY_WAIT_MS);
+	assert_false(pty_has(p, "any more"));
+	free(seen);
+	free(config);
+	free(text);
+}
+
+static void run_misses_the_server_process(void **state)
+{
+	struct fixture *f = *state;
+	char *text = mem_printf(marking, "18"), *config = config_with(f, "marking", text);
+	struct pty *p = open_config(f, config);
+	struct err err = { 0 };
+	int pid;
+	char *seen;
+
+	begin_mark(p);
+	pid = fixture_number(f, MARKING_PID);
+	seen = mem_printf("server process %d is not there any more", pid);
+	fixture_check(range_ssh_suspend(f->range, &err), &err);
+	free(range_psql(f->range,
+		"SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE query LIKE "
+		"'INSERT INTO marks%'",
+		&err));
+	range_sshd_kill_connections(f->range, &err);
+	fixture_check(range_ssh_resume(f->range, &err), &err);
+	pty_wait_text(p, "RESULT UNKNOWN", LIVE_MS);
+	pty_wait_text(p, seen, LIVE_MS);
+	assert_int_equal(marks(f), 0);
+	free(seen);
+	free(config);
+	free(text);
 }
 
 /* --- Ctrl-C ---------------------------------------------------------------------------------- */
@@ -523,6 +577,8 @@ int main(int argc, char **argv)
 		TEST(run_killed_in_a_write_is_unknown),
 		TEST(run_killed_at_every_boundary),
 		TEST(run_cut_off_in_a_write_is_unknown),
+		TEST(run_looks_for_the_server_process),
+		TEST(run_misses_the_server_process),
 		TEST(run_interrupt_asks_what),
 		TEST(run_is_not_left_by_accident),
 		TEST(run_writes_nothing_on_a_full_disk),
