@@ -214,18 +214,32 @@ void run_result_event(struct app_run *r, const struct runbook_result *result)
 
 /* --- opening and closing --------------------------------------------------------------------- */
 
+#define RUN_NAME_START  "pgoncall-"
+#define RUN_NAME_DIGITS 6
+
 static void run_name(struct app_run *r)
 {
 	uint32_t number = 0;
 
 	if (getrandom(&number, sizeof(number), 0) != (ssize_t)sizeof(number))
 		number = (uint32_t)clock_wall();
-	snprintf(r->application, sizeof(r->application), "pgoncall-%06x",
+	snprintf(r->application, sizeof(r->application), RUN_NAME_START "%0*x", RUN_NAME_DIGITS,
 		(unsigned)(number & 0xFFFFFF));
 }
 
+/* It goes into command lines: nothing else than what run_name draws. */
+bool run_is_name(const char *application)
+{
+	const char *digits;
+
+	if (!str_starts(application, RUN_NAME_START))
+		return false;
+	digits = application + strlen(RUN_NAME_START);
+	return strlen(digits) == RUN_NAME_DIGITS && !digits[strspn(digits, "0123456789abcdef")];
+}
+
 int run_open(struct app *app, struct runbook_library *library_take, const struct runbook *runbook,
-	struct app_run **out)
+	const char *application, struct app_run **out)
 {
 	struct app_run *r = mem_calloc(1, sizeof(*r));
 	char *target = app_target_name(app);
@@ -240,7 +254,10 @@ int run_open(struct app *app, struct runbook_library *library_take, const struct
 	r->serial = ++app->run_serial;
 	r->library = *library_take;
 	memset(library_take, 0, sizeof(*library_take));
-	run_name(r);
+	if (application)
+		snprintf(r->application, sizeof(r->application), "%s", application);
+	else
+		run_name(r);
 	r->place.section = app->section;
 	r->place.runtime = *target_runtime(app->target);
 	r->place.application = r->application;

@@ -41,6 +41,7 @@ struct app_run {
 	struct runbook_run *run;
 	struct run_place place;
 	char application[32]; /* of the sessions that its commands open: "pgoncall-3fa91c" */
+	bool nameless; /* the step at hand was started under another name, which is not recorded */
 
 	struct run_exec *exec; /* of the step at hand, kept for its output; NULL: none yet */
 	bool executing;
@@ -66,9 +67,11 @@ struct app_run {
 void run_event(struct app_run *r, enum runbook_event_kind kind, const char *text);
 void run_check_event(struct app_run *r, enum runbook_answer answer, const char *text);
 void run_result_event(struct app_run *r, const struct runbook_result *result);
-/* Takes over the library; the run is begun by Enter. */
+/* Takes over the library; the run is begun by Enter. application: what an earlier console called it
+ * (run_is_name); NULL: a name is drawn. */
 int run_open(struct app *app, struct runbook_library *library_take, const struct runbook *runbook,
-	struct app_run **out);
+	const char *application, struct app_run **out);
+bool run_is_name(const char *application);
 /* Puts it into the console. */
 void run_attach(struct app_run *r);
 /* What the snapshot, the graph and the configuration say now. */
@@ -108,6 +111,7 @@ void run_record_settled(struct app_run *r, const char *text);
 struct run_trace {
 	char *incident, *runbook, *step, *ts; /* owned; step: the last one recorded, or "" */
 	char *arrived; /* the step that was gone on to after a failed one, or "" */
+	char *application; /* the name that its commands had; NULL: not recorded */
 	struct runbook_vars vars;
 	struct strlist steps, reasons; /* records, oldest first; outcomes beside them */
 	enum runbook_outcome *outcomes;

@@ -304,6 +304,7 @@ void run_start(struct app_run *r)
 	r->began_ns = clock_monotonic();
 	r->ended_ns = 0;
 	r->intent_seq = 0;
+	r->nameless = false;
 	r->executing = true;
 	r->exec = run_exec_start(&request, &events);
 }

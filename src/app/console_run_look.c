@@ -48,7 +48,7 @@ struct run_mark run_mark(const struct app_run *r)
 
 	if (step && step->language == RUNBOOK_SQL)
 		mark.backend = r->exec ? run_exec_backend(r->exec) : 0;
-	else
+	else if (!r->nameless)
 		mark.application = r->application;
 	return mark;
 }
@@ -162,7 +162,7 @@ void run_look(struct app_run *r)
 	buf_clear(&r->evidence.text);
 	look_add_versions(snapshot, &r->evidence.text);
 	look_add_sessions(r, snapshot, &r->evidence.text);
-	if (step->language == RUNBOOK_SH && step->place != RUNBOOK_ON_LOCAL &&
+	if (step->language == RUNBOOK_SH && !r->nameless && step->place != RUNBOOK_ON_LOCAL &&
 		target_transport(r->app->target))
 		look_for_process(r);
 	else

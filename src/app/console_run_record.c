@@ -4,7 +4,7 @@
  *
  * Besides intents and results, a run leaves notes with its runbook's name: "begun", "left",
  * "finished", "stopped: WHY" without a step, and "OUTCOME: SENTENCE" with one, with the values it had
- * then.
+ * then. Beside the values stands the name under which the run's commands are found.
  */
 #include "console_run.h"
 
@@ -20,13 +20,18 @@
 
 /* --- writing --------------------------------------------------------------------------------- */
 
+/* The run's name among the values; no runbook's variable has capitals. */
+static const char record_application[] = "PGAPPNAME";
+
 /* The values of the runbook's own variables; what pgoncall provides is found anew. */
 static struct journal_var *record_vars(const struct app_run *r, size_t *n)
 {
 	struct journal_var *vars = mem_calloc(r->run->vars.n + 1, sizeof(*vars));
 	size_t i;
 
-	*n = 0;
+	vars[0].name = record_application;
+	vars[0].value = r->application;
+	*n = 1;
 	for (i = 0; i < r->run->vars.n; i++) {
 		if (runbook_provided_find(r->run->vars.items[i].name))
 			continue;
@@ -150,6 +155,7 @@ static void trace_clear(struct run_trace *trace)
 	free(trace->runbook);
 	free(trace->step);
 	free(trace->arrived);
+	free(trace->application);
 	free(trace->ts);
 	runbook_vars_fini(&trace->vars);
 	strlist_fini(&trace->steps);
@@ -196,13 +202,26 @@ static int trace_parse(const char *text, enum runbook_outcome *outcome, const ch
 	return rc;
 }
 
+static void trace_set_application(struct run_trace *trace, const char *application)
+{
+	free(trace->application);
+	trace->application = run_is_name(application) ? mem_strdup(application) : NULL;
+}
+
 static void trace_take_vars(struct run_trace *trace, const struct journal_record *record)
 {
 	json_t *vars = record->vars ? json_loads(record->vars, 0, NULL) : NULL, *value;
 	const char *name;
 
-	json_object_foreach(vars, name, value) if (json_is_string(value))
-		runbook_vars_set(&trace->vars, name, json_string_value(value));
+	json_object_foreach(vars, name, value)
+	{
+		if (!json_is_string(value))
+			continue;
+		if (strcmp(name, record_application) == 0)
+			trace_set_application(trace, json_string_value(value));
+		else
+			runbook_vars_set(&trace->vars, name, json_string_value(value));
+	}
 	json_decref(vars);
 }
 
@@ -355,7 +374,8 @@ int run_trace_resume(struct app *app, const struct run_trace *trace, struct err 
 
 	runbook = rc == 0 ? runbook_library_find(&library, trace->runbook, err) : NULL;
 	if (runbook && trace_open_journal(app, trace, err) == 0) {
-		run_open(app, &library, runbook, &r);
+		run_open(app, &library, runbook, trace->application, &r);
+		r->nameless = !trace->application;
 		if (trace_restore(r, trace, err) < 0) {
 			run_free(r);
 			r = NULL;

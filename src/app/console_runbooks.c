@@ -43,7 +43,7 @@ static void runbooks_open(
 	}
 	if (runbooks_in_the_way(app))
 		return;
-	run_open(app, library, runbook, &r);
+	run_open(app, library, runbook, NULL, &r);
 	if (finding < app->findings.n)
 		run_fill(r, &app->findings.items[finding]);
 	run_attach(r);

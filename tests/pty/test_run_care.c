@@ -233,6 +233,55 @@ static void run_killed_in_a_write_is_unknown(void **state)
 	free(text);
 }
 
+/* Until alembic upgrades and waits for a lock. */
+static void begin_upgrade(struct pty *p)
+{
+	static const struct play_answer before[] = {
+		{ "See what is pending", "", "622dbc22743e", false },
+		{ "Apply it", "halt", NULL, false },
+		{ NULL, NULL, NULL, false },
+	};
+
+	arm(p);
+	play_open(p, "manual-migration");
+	assert_int_equal(play_runbook(p, before, NULL), PLAY_HALTED);
+	pty_key(p, "Enter");
+	pty_wait_text(p, "Type boardofone@prod", PTY_WAIT_MS);
+	pty_type(p, "boardofone@prod\r");
+	pty_wait_text(p, "· running", PTY_WAIT_MS);
+	pty_wait_text(p, "Running upgrade", PTY_WAIT_MS);
+}
+
+#define UPGRADE "FROM pg_stat_activity WHERE application_name LIKE 'pgoncall-%'"
+
+/* The next console looks for the session by the name that the killed one had given it. */
+static void run_killed_in_an_upgrade_finds_its_session(void **state)
+{
+	struct fixture *f = *state;
+	struct err err = { 0 };
+	struct pty *p;
+	char *name, *seen;
+
+	fixture_check(range_incident(f->range, "idle-in-transaction", &err), &err);
+	p = open_config(f, range_config(f->range));
+	begin_upgrade(p);
+	name = range_psql(f->range, "SELECT application_name " UPGRADE, &err);
+	seen = mem_printf("still in the database: pid %d .%s., active",
+		fixture_number(f, "SELECT pid " UPGRADE), name);
+	kill_it(p);
+
+	p = open_config(f, range_config(f->range));
+	pty_wait_text(p, "manual-migration was left at step .*result unknown", PTY_WAIT_MS);
+	pty_key(p, "Enter");
+	pty_wait_text(p, "RESULT UNKNOWN", PTY_WAIT_MS);
+	pty_wait_text(p, seen, LIVE_MS);
+	pty_wait_text(p, "still running there: [0-9]+ process", LIVE_MS);
+	assert_false(pty_has(p, "any more"));
+	free(range_psql(f->range, "SELECT pg_terminate_backend(pid) " UPGRADE, &err));
+	free(seen);
+	free(name);
+}
+
 /* At every moment in which the journal is written: no write without its intent. */
 static void run_killed_at_every_boundary(void **state)
 {
@@ -294,25 +343,13 @@ static void run_killed_at_every_boundary(void **state)
 
 static void run_cut_off_in_a_write_is_unknown(void **state)
 {
-	static const struct play_answer before[] = {
-		{ "See what is pending", "", "622dbc22743e", false },
-		{ "Apply it", "halt", NULL, false },
-		{ NULL, NULL, NULL, false },
-	};
 	struct fixture *f = *state;
 	struct err err = { 0 };
 	struct pty *p;
 
 	fixture_check(range_incident(f->range, "idle-in-transaction", &err), &err);
 	p = open_config(f, range_config(f->range));
-	arm(p);
-	play_open(p, "manual-migration");
-	assert_int_equal(play_runbook(p, before, NULL), PLAY_HALTED);
-	pty_key(p, "Enter");
-	pty_wait_text(p, "Type boardofone@prod", PTY_WAIT_MS);
-	pty_type(p, "boardofone@prod\r");
-	pty_wait_text(p, "· running", PTY_WAIT_MS);
-	pty_wait_text(p, "Running upgrade", PTY_WAIT_MS); /* it waits for its lock now */
+	begin_upgrade(p);
 	range_sshd_kill_connections(f->range, &err);
 	pty_wait_text(p, "RESULT UNKNOWN", LIVE_MS);
 	pty_wait_text(p, "version rows now: 001_research_metrics", LIVE_MS);
@@ -575,6 +612,7 @@ int main(int argc, char **argv)
 	const struct CMUnitTest tests[] = {
 		TEST(run_goes_on_where_it_stood),
 		TEST(run_killed_in_a_write_is_unknown),
+		TEST(run_killed_in_an_upgrade_finds_its_session),
 		TEST(run_killed_at_every_boundary),
 		TEST(run_cut_off_in_a_write_is_unknown),
 		TEST(run_looks_for_the_server_process),
