@@ -125,10 +125,12 @@ char *run_refusal(struct app_run *r)
 
 /* --- running --------------------------------------------------------------------------------- */
 
+/* why: may be a text of r->exec, which is freed here. */
 static void run_not_sent(struct app_run *r, const char *why)
 {
+	char *copy = mem_strdup(why);
 	struct runbook_result result = {
-		.ran = RUNBOOK_RAN_ERROR, .rows = -1, .exit = 1, .error = why
+		.ran = RUNBOOK_RAN_ERROR, .rows = -1, .exit = 1, .error = copy
 	};
 
 	if (r->intent_seq > 0)
@@ -137,7 +139,8 @@ static void run_not_sent(struct app_run *r, const char *why)
 	r->executing = false;
 	run_exec_free(r->exec);
 	r->exec = NULL;
-	run_event(r, RUNBOOK_EVENT_CANCEL, why);
+	run_event(r, RUNBOOK_EVENT_CANCEL, copy);
+	free(copy);
 }
 
 static void run_refused(struct app_run *r, const struct err *err)
