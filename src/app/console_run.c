@@ -108,6 +108,8 @@ static void run_clear_step(struct app_run *r)
 {
 	run_exec_free(r->exec);
 	r->exec = NULL;
+	run_exec_free(r->list);
+	r->list = NULL;
 	r->began_ns = r->ended_ns = 0;
 	r->intent_seq = 0;
 	run_look_stop(r);

@@ -373,7 +373,6 @@ static void pick_ask(struct app_run *r, enum runbook_language language, const ch
 	memset(&command, 0, sizeof(command));
 	command.language = language;
 	command.text = command.shown = (char *)(uintptr_t)text;
-	run_exec_free(r->list);
 	r->list = run_exec_start(&request, &events);
 }
 
@@ -398,6 +397,9 @@ void run_pick(struct app_run *r)
 	char *question;
 	size_t source;
 
+	/* An answer that is still to come was meant for another variable, or an older picture. */
+	run_exec_free(r->list);
+	r->list = NULL;
 	run_choices_fini(&r->choices);
 	strlist_init(&r->choices.lines);
 	if (!var->picker) {
