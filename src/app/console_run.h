@@ -94,6 +94,10 @@ void run_valued(struct app_run *r, const char *text);
 void run_choices_fini(struct run_choices *choices);
 /* Fills in what the finding is about. */
 void run_fill(struct app_run *r, const struct finding *finding);
+/* What is to be ended because of it, or NULL where the operator must choose: a finding may carry the
+ * session that suffers, and names no prepared transaction. */
+const struct db_session *run_fill_session(
+	const struct db_snapshot *snapshot, const struct finding *finding);
 
 /* console_run_record.c: what is kept in the journal, and found again. */
 /* "begun", "left", "finished", …: where a run begins and ends. */

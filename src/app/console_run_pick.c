@@ -457,28 +457,31 @@ void run_valued(struct app_run *r, const char *text)
 
 /* --- from a finding -------------------------------------------------------------------------- */
 
-/* The session or prepared transaction that the finding is about, or NULL. */
-static const struct db_session *fill_session(
+const struct db_session *run_fill_session(
 	const struct db_snapshot *snapshot, const struct finding *finding)
 {
 	const struct db_session *s, *found = NULL;
-	size_t i;
+	size_t i, n_prepared = 0;
 
 	for (i = 0; snapshot && i < snapshot->n_sessions; i++) {
 		s = &snapshot->sessions[i];
+		if (!s->is_root)
+			continue;
 		if (finding->pid && s->pid == finding->pid &&
 			str_equal(s->backend_start, finding->backend_start))
 			return s;
-		/* Of prepared transactions the one at the root. */
-		if (!finding->pid && !s->pid && s->is_root)
-			found = found ? found : s;
+		if (!finding->pid && !s->pid) {
+			found = s;
+			n_prepared++;
+		}
 	}
-	return found;
+	return n_prepared == 1 ? found : NULL;
 }
 
 void run_fill(struct app_run *r, const struct finding *finding)
 {
-	const struct db_session *s = fill_session(target_snapshot(r->app->target), finding);
+	const struct db_session *s =
+		run_fill_session(target_snapshot(r->app->target), finding);
 	const struct runbook_var *var;
 	struct runbook_vars values;
 	size_t i;
