@@ -49,6 +49,7 @@ struct app_run {
 	struct transport *local;  /* this machine, for on=local; NULL until wanted */
 	int64_t began_ns, ended_ns;
 	struct gate_permit *permit; /* while the intent is on its way to the disk */
+	unsigned attempt;           /* counts the permits: which one that intent is for */
 	int64_t intent_seq;         /* of the write under way or unknown; 0: none */
 
 	enum run_reason reason; /* what the open question is about */

@@ -151,10 +151,10 @@ static void run_refused(struct app_run *r, const struct err *err)
 	free(why);
 }
 
-/* Whose intent it is that the journal answers about. */
+/* Whose intent it is that the journal answers about: a step may be tried again meanwhile. */
 struct run_ticket {
 	struct app *app;
-	unsigned serial;
+	unsigned serial, attempt;
 };
 
 static void run_record_unsent(struct app *app, int64_t seq)
@@ -178,7 +178,7 @@ static void run_on_intent(void *arg, int64_t seq, const struct err *err)
 	struct err why;
 
 	free(arg);
-	if (!r || r->serial != ticket.serial || !r->permit) {
+	if (!r || r->serial != ticket.serial || r->attempt != ticket.attempt || !r->permit) {
 		if (seq > 0)
 			run_record_unsent(ticket.app, seq);
 		return;
@@ -220,6 +220,7 @@ static void run_permit(struct app_run *r)
 	ticket = mem_calloc(1, sizeof(*ticket));
 	ticket->app = r->app;
 	ticket->serial = r->serial;
+	ticket->attempt = ++r->attempt;
 	run_record_intent(r, request.typed, run_on_intent, ticket);
 }
 
