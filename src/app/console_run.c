@@ -318,7 +318,9 @@ void app_run_fini(struct app *app)
 
 bool app_run_is_busy(const struct app *app)
 {
-	return app->run && app->run->executing;
+	const struct app_run *r = app->run;
+
+	return r && (r->executing || r->run->state == RUNBOOK_STATE_WATCHING);
 }
 
 /* --- beginning ------------------------------------------------------------------------------- */

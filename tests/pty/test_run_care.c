@@ -472,6 +472,29 @@ static void run_is_not_left_by_accident(void **state)
 	free(text);
 }
 
+/* Between two looks nothing runs, and yet Ctrl-C ends the watch. */
+static void run_interrupt_ends_a_watch(void **state)
+{
+	static const char watching[] =
+		"---\nrunbook: watching\ntitle: Watching\n---\nWaits.\n\n"
+		"### Wait for a mark\n"
+		"```sql { name=wait on=db mode=read watch=30s until=expect timeout=10m }\n"
+		"SELECT at FROM marks\n```\n```expect\nrows 1\n```\n";
+	struct fixture *f = *state;
+	char *config = config_with(f, "watching", watching);
+	struct pty *p = open_config(f, config);
+
+	play_open(p, "watching");
+	pty_key(p, "Enter");
+	pty_wait_text(p, "Enter: run it", PTY_WAIT_MS);
+	pty_key(p, "Enter");
+	pty_wait_text(p, "· watching", PTY_WAIT_MS);
+	pty_key(p, "C-c");
+	pty_wait_text(p, "· judged", PTY_WAIT_MS);
+	assert_false(pty_has(p, "Nothing is running"));
+	free(config);
+}
+
 /* --- the disk -------------------------------------------------------------------------------- */
 
 static void run_writes_nothing_on_a_full_disk(void **state)
@@ -619,6 +642,7 @@ int main(int argc, char **argv)
 		TEST(run_misses_the_server_process),
 		TEST(run_interrupt_asks_what),
 		TEST(run_is_not_left_by_accident),
+		TEST(run_interrupt_ends_a_watch),
 		TEST(run_writes_nothing_on_a_full_disk),
 		TEST(run_gate_is_not_got_round),
 		TEST(run_false_reads_are_not_loaded),
