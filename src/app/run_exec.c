@@ -29,7 +29,8 @@ struct run_exec {
 	struct host_stream *stream;
 	struct loop_timer *limit;  /* the time is over */
 	struct loop_timer *report; /* on_ready or on_done is due */
-	struct db_conn *conn;      /* borrowed: the one the statement went to */
+	struct db_conn *conn;      /* borrowed: the one the statement goes to; see exec_has_conn */
+	uint64_t conn_id;
 	uint64_t *guard;           /* see exec_query */
 	int backend;
 	bool ready, sent, over;
@@ -224,6 +225,12 @@ static void exec_give_back(struct run_exec *exec)
 	exec->conn = NULL;
 }
 
+/* What was prepared waits for a person and for a disk, and the connection may be gone meanwhile. */
+static bool exec_has_conn(const struct run_exec *exec)
+{
+	return exec->conn && exec->conn_id == target_steps_id(exec->request.target);
+}
+
 /* --- SQL: sending ---------------------------------------------------------------------------- */
 
 /* An answer may come after its execution was halted or freed: the guard, which the query owns, then
@@ -324,6 +331,7 @@ static void exec_prepare_sql(struct run_exec *exec)
 	struct db_query query = { settings_sql, params, 3 };
 
 	exec->conn = target_steps_conn(exec->request.target);
+	exec->conn_id = target_steps_id(exec->request.target);
 	if (!exec->conn) {
 		exec_end(exec, RUNBOOK_RAN_ERROR, "the database is not reached now");
 		return;
@@ -429,10 +437,17 @@ struct run_exec *run_exec_start(
 
 void run_exec_send(struct run_exec *exec)
 {
+	bool sql = exec->command.language == RUNBOOK_SQL;
+
 	if (exec->over || exec->sent || !exec->ready)
 		return;
+	if (sql && !exec_has_conn(exec)) {
+		exec_end(exec, RUNBOOK_RAN_ERROR,
+			"Nothing was sent: the connection it was prepared on is gone.");
+		return;
+	}
 	exec->sent = true;
-	if (exec->command.language == RUNBOOK_SQL)
+	if (sql)
 		exec_send_sql(exec);
 	else
 		exec_send_shell(exec);

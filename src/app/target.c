@@ -452,6 +452,11 @@ uint64_t target_connection_id(const struct target *target)
 	return target->connection_id;
 }
 
+uint64_t target_steps_id(const struct target *target)
+{
+	return target->steps_id;
+}
+
 double target_rtt_ms(const struct target *target)
 {
 	if (!target->main.up)

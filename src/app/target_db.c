@@ -271,8 +271,10 @@ static void db_close_conns(struct target *target)
 	target->acting_again = NULL;
 	db_watch_stop(target->watch);
 	target->watch = NULL;
-	if (target->watch_conn || target->acting_conn)
+	if (target->watch_conn || target->acting_conn) {
 		target->connection_id++;
+		target->steps_id++;
+	}
 	target_steps_close(target);
 	target->slots_full = false;
 	db_conn_close(target->acting_conn);
@@ -333,6 +335,7 @@ static void db_on_acting_down(void *arg, const struct err *why)
 	db_conn_close(target->acting_conn);
 	target->acting_conn = NULL;
 	target->connection_id++;
+	target->steps_id++;
 	if (target->watch)
 		db_watch_set_acting_pid(target->watch, 0);
 	if (target->retry && target->watch && !target->acting_again)
@@ -419,8 +422,14 @@ struct db_conn *target_steps_conn(struct target *target)
 
 void target_steps_close(struct target *target)
 {
-	db_conn_close(target->steps_conn);
+	struct db_conn *conn = target->steps_conn;
+
+	if (!conn)
+		return;
 	target->steps_conn = NULL;
+	target->connection_id++;
+	target->steps_id++;
+	db_conn_close(conn);
 }
 
 /* The command is ready before it is known whether it is needed. */

@@ -197,6 +197,7 @@ struct target {
 	struct loop_timer *acting_again;
 	int db_attempts;
 	uint64_t connection_id;
+	uint64_t steps_id;                 /* see target_steps_id */
 
 	/* The revisions. */
 	struct target_revisions revisions;

@@ -195,8 +195,11 @@ struct db_conn *target_acting_conn(const struct target *target);
 struct db_conn *target_steps_conn(struct target *target);
 /* Gives it up, with what it is doing; the next one is new. */
 void target_steps_close(struct target *target);
+/* Changes when a connection that target_steps_conn gives is gone: whoever kept one, and was asking
+ * nothing, is not told otherwise. */
+uint64_t target_steps_id(const struct target *target);
 const struct host_runtime *target_runtime(const struct target *target);
-/* Changes with every reconnect of either connection. */
+/* Changes with every reconnect of a connection, the steps' own among them. */
 uint64_t target_connection_id(const struct target *target);
 /* Round trip in ms, negative when none was measured. */
 double target_rtt_ms(const struct target *target);
