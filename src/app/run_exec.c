@@ -33,6 +33,7 @@ struct run_exec {
 	uint64_t conn_id;
 	uint64_t *guard;           /* see exec_query */
 	int backend;
+	bool other; /* no slot was free: it was prepared again, on the one for acting */
 	bool ready, sent, over;
 
 	struct buf out, err, shown;
@@ -62,6 +63,8 @@ static void exec_keep(struct buf *kept, const char *bytes, size_t len)
 	buf_add(kept, bytes, len < room ? len : room);
 }
 
+static void exec_prepare_sql(struct run_exec *exec);
+
 /* --- the end --------------------------------------------------------------------------------- */
 
 static void exec_on_report(struct loop_timer *timer, void *arg)
@@ -70,6 +73,10 @@ static void exec_on_report(struct loop_timer *timer, void *arg)
 
 	loop_timer_stop(timer);
 	exec->report = NULL;
+	if (!exec->over && !exec->ready) { /* on the other connection */
+		exec_prepare_sql(exec);
+		return;
+	}
 	if (!exec->over) {
 		exec->events.on_ready(exec->events.arg);
 		return;
@@ -215,20 +222,33 @@ static void exec_on_reset(void *arg, const struct db_result *result, const struc
 	(void)err;
 }
 
-/* Where the statement went over the connection kept for acting, that one gets back its settings. */
-static void exec_give_back(struct run_exec *exec)
-{
-	static const struct db_query reset = { "RESET ALL", NULL, 0 };
-
-	if (exec->conn && exec->conn == target_acting_conn(exec->request.target))
-		db_conn_query(exec->conn, &reset, exec_on_reset, NULL);
-	exec->conn = NULL;
-}
-
 /* What was prepared waits for a person and for a disk, and the connection may be gone meanwhile. */
 static bool exec_has_conn(const struct run_exec *exec)
 {
 	return exec->conn && exec->conn_id == target_steps_id(exec->request.target);
+}
+
+/* Gives back what was borrowed, while halting with what it does. The connection kept for acting gets
+ * back its settings, or is another one where the statement still occupies it. */
+static void exec_let_go(struct run_exec *exec, bool halting)
+{
+	static const struct db_query reset = { "RESET ALL", NULL, 0 };
+	struct target *target = exec->request.target;
+	struct db_conn *conn = exec_has_conn(exec) ? exec->conn : NULL;
+	bool under_way = exec->sent && exec->guard;
+
+	exec_stop(exec);
+	exec->conn = NULL;
+	if (!conn)
+		return;
+	if (conn != target_acting_conn(target)) {
+		if (halting)
+			target_steps_close(target);
+	} else if (under_way) {
+		target_acting_renew(target);
+	} else {
+		db_conn_query(conn, &reset, exec_on_reset, NULL);
+	}
 }
 
 /* --- SQL: sending ---------------------------------------------------------------------------- */
@@ -281,7 +301,7 @@ static void exec_on_rows(
 {
 	bool lost = err && exec_is_loss(exec, err);
 
-	exec_give_back(exec);
+	exec_let_go(exec, false);
 	if (result) {
 		exec_take_rows(exec, result);
 		exec_end(exec, RUNBOOK_RAN, NULL);
@@ -308,8 +328,17 @@ static void exec_send_sql(struct run_exec *exec)
 static void exec_on_settings(
 	struct run_exec *exec, const struct db_result *result, const struct err *err)
 {
+	bool full = err && db_conn_fault(exec->conn) == DB_FAULT_SLOTS;
+
 	(void)result;
+	if (full && !exec->other) {
+		exec->other = true;
+		exec->conn = NULL;
+		exec_report(exec);
+		return;
+	}
 	if (err) {
+		exec_let_go(exec, false);
 		exec_end(exec, RUNBOOK_RAN_ERROR, err->text);
 		return;
 	}
@@ -378,7 +407,6 @@ static void exec_send_shell(struct run_exec *exec)
 static void exec_on_limit(struct loop_timer *timer, void *arg)
 {
 	struct run_exec *exec = arg;
-	bool sql = exec->command.language == RUNBOOK_SQL;
 	char span[48];
 	char *text;
 
@@ -387,9 +415,7 @@ static void exec_on_limit(struct loop_timer *timer, void *arg)
 		(double)exec->request.timeout_ns / (double)CLOCK_NS_PER_S, span, sizeof(span));
 	text = mem_printf(
 		"no end within %s%s", span, exec->sent ? "; it may still be running there" : "");
-	exec_stop(exec);
-	if (sql)
-		target_steps_close(exec->request.target);
+	exec_let_go(exec, true);
 	exec_end(exec, exec_doubt(exec), text);
 	free(text);
 }
@@ -457,9 +483,7 @@ void run_exec_halt(struct run_exec *exec, const char *why)
 {
 	if (exec->over)
 		return;
-	exec_stop(exec);
-	if (exec->command.language == RUNBOOK_SQL)
-		target_steps_close(exec->request.target);
+	exec_let_go(exec, true);
 	exec_end(exec, exec_doubt(exec), why);
 }
 
@@ -467,7 +491,7 @@ void run_exec_free(struct run_exec *exec)
 {
 	if (!exec)
 		return;
-	exec_stop(exec);
+	exec_let_go(exec, false);
 	loop_timer_stop(exec->report);
 	runbook_command_fini(&exec->command);
 	buf_fini(&exec->out);

@@ -413,8 +413,11 @@ struct db_conn *target_steps_conn(struct target *target)
 {
 	if (!target->watch_conn)
 		return NULL;
-	if (!target->steps_conn && target->slots_full)
+	/* Once: for the next step a slot may be free again. */
+	if (!target->steps_conn && target->slots_full) {
+		target->slots_full = false;
 		return target->acting_conn;
+	}
 	if (!target->steps_conn)
 		target->steps_conn = db_open_conn(target, DB_STEPS);
 	return target->steps_conn;
@@ -430,6 +433,21 @@ void target_steps_close(struct target *target)
 	target->connection_id++;
 	target->steps_id++;
 	db_conn_close(conn);
+}
+
+void target_acting_renew(struct target *target)
+{
+	struct db_conn *conn = target->acting_conn;
+
+	if (!conn)
+		return;
+	target->acting_conn = NULL;
+	target->connection_id++;
+	target->steps_id++;
+	if (target->watch)
+		db_watch_set_acting_pid(target->watch, 0);
+	db_conn_close(conn);
+	db_open_acting(target);
 }
 
 /* The command is ready before it is known whether it is needed. */

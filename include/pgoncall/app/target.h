@@ -189,9 +189,11 @@ struct transport *target_transport(const struct target *target);
 struct db_conn *target_watch_conn(const struct target *target);
 /* NULL, or not yet up. */
 struct db_conn *target_acting_conn(const struct target *target);
+/* Gives it up, with what it is doing and what waits behind that; another one is opened at once. */
+void target_acting_renew(struct target *target);
 /* A connection of its own for a runbook's statements, so that a long one holds up neither the picture
- * nor an act. Opened when it is first asked for; queries may be given at once. Where the server has no
- * slot left it is the one for acting. NULL while the database is not reached. */
+ * nor an act. Opened when it is first asked for; queries may be given at once. After one that found no
+ * free slot on the server it is, once, the one for acting. NULL while the database is not reached. */
 struct db_conn *target_steps_conn(struct target *target);
 /* Gives it up, with what it is doing; the next one is new. */
 void target_steps_close(struct target *target);
