@@ -75,7 +75,7 @@ void app_journal_resume(struct app *app, const char *incident)
 
 	journal_fill_meta(app, person, &meta);
 	meta.incident = incident;
-	recorder_open(app->recorder, &meta, NULL, NULL);
+	recorder_open(app->recorder, &meta, app_on_recorded, app);
 	free(person);
 }
 

@@ -31,6 +31,7 @@ struct recorder {
 	struct loop *loop;
 	struct journal *journal; /* the worker's while it writes */
 	char *incident, *path;
+	char *wanted;         /* that was asked for by name: there is no other for it; or NULL */
 	struct record *queue; /* oldest first */
 	bool writing;         /* the first one is the worker's */
 	int overdue;          /* of queue, given up */
@@ -92,6 +93,13 @@ static void record_free(struct record *record)
 	free(record);
 }
 
+/* Something is done once it is on disk; the others tell what happened. */
+static bool record_permits(const struct record *record)
+{
+	return record->only_open || record->entry.event == JOURNAL_INTENT ||
+	       record->entry.event == JOURNAL_ARM;
+}
+
 /* --- in the worker ---------------------------------------------------------------------------- */
 
 static int record_open_journal(struct record *record)
@@ -100,6 +108,13 @@ static int record_open_journal(struct record *record)
 	struct buf directory = BUF_INIT;
 	int rc;
 
+	/* What happened is told where there is a file; nothing is begun in the wrong one. */
+	if (recorder->journal && record_permits(record) && record->meta.incident &&
+		strcmp(record->meta.incident, journal_incident(recorder->journal)) != 0)
+		return err_set(&record->err, ERR_REFUSED,
+			"this console writes to the incident %s, not to %s: start it again to go on "
+			"there",
+			journal_incident(recorder->journal), record->meta.incident);
 	if (recorder->journal) {
 		journal_update_meta(recorder->journal, &record->meta);
 		return 0;
@@ -158,6 +173,7 @@ static void recorder_free(struct recorder *recorder)
 	journal_close(recorder->journal);
 	free(recorder->incident);
 	free(recorder->path);
+	free(recorder->wanted);
 	free(recorder);
 }
 
@@ -201,9 +217,7 @@ static void recorder_drop_waiting(struct recorder *recorder, struct record *reco
 	struct record **at = &recorder->queue;
 
 	/* The first one is the worker's. */
-	if (record == recorder->queue ||
-		(!record->only_open && record->entry.event != JOURNAL_INTENT &&
-			record->entry.event != JOURNAL_ARM))
+	if (record == recorder->queue || !record_permits(record))
 		return;
 	while (*at != record)
 		at = &(*at)->next;
@@ -253,6 +267,12 @@ static struct record *record_new(
 	record->done = done;
 	record->arg = arg;
 	record_copy_meta(&record->meta, meta);
+	if (meta->incident) {
+		free(recorder->wanted);
+		recorder->wanted = mem_strdup(meta->incident);
+	} else {
+		record->meta.incident = mem_strdup_opt(recorder->wanted);
+	}
 	return record;
 }
 

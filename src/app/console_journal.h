@@ -16,7 +16,8 @@
 struct recorder;
 
 /* Of one incident; its file is made with the first record or recorder_open, or is that of the
- * incident that the first one's meta names. */
+ * incident that a meta names. Once one was named there is no other: what that file does not take, as
+ * when another console holds it, fails. */
 struct recorder *recorder_new(struct loop *loop);
 /* No `done` is called any more. What was given is still written, then it frees itself: in loop_free
  * at the latest. NULL is allowed. */

@@ -7,11 +7,13 @@
 #include <errno.h>
 #include <fcntl.h>
 #include <pwd.h>
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 #include <sys/file.h>
 #include <sys/random.h>
 #include <sys/stat.h>
+#include <sys/sysmacros.h>
 #include <time.h>
 #include <unistd.h>
 
@@ -125,6 +127,40 @@ static bool journal_is_name(const char *incident)
 	return *incident && *incident != '.' && !incident[strspn(incident, NAME_CHARS)];
 }
 
+/* The process that holds the file's lock, or 0: not seen from here. Format: proc(5), /proc/locks. */
+static int journal_holder(int fd)
+{
+	FILE *locks = fopen("/proc/locks", "re");
+	unsigned major_number, minor_number;
+	unsigned long inode;
+	struct stat st;
+	char line[256];
+	int pid = 0, holder = 0;
+
+	if (locks && fstat(fd, &st) == 0)
+		while (!holder && fgets(line, sizeof(line), locks))
+			if (sscanf(line, "%*d: FLOCK %*s WRITE %d %x:%x:%lu", &pid, &major_number,
+				    &minor_number, &inode) == 4 &&
+				inode == st.st_ino && major_number == major(st.st_dev) &&
+				minor_number == minor(st.st_dev))
+				holder = pid;
+	if (locks)
+		fclose(locks);
+	return holder;
+}
+
+static int journal_refuse_held(const struct journal *journal, struct err *err)
+{
+	int holder = journal_holder(journal->fd);
+	char who[32] = "";
+
+	if (holder > 0)
+		snprintf(who, sizeof(who), " (pid %d)", holder);
+	return err_set(err, ERR_REFUSED,
+		"another console%s is writing the journal %s: leave that one first", who,
+		journal->path);
+}
+
 /* Opens the incident's file: a new one, or (meta->incident) the one that is there. */
 static int journal_open_file(struct journal *journal, const char *directory,
 	const struct journal_meta *meta, struct err *err)
@@ -148,8 +184,7 @@ static int journal_open_file(struct journal *journal, const char *directory,
 		return err_system(err, errno, "cannot open the journal %s", journal->path);
 	if (flock(journal->fd, LOCK_EX | LOCK_NB) < 0)
 		rc = errno == EWOULDBLOCK
-			     ? err_set(err, ERR_REFUSED,
-				       "another console is writing the journal %s", journal->path)
+			     ? journal_refuse_held(journal, err)
 			     : err_system(err, errno, "cannot lock the journal %s", journal->path);
 	return rc;
 }
