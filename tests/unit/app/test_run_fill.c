@@ -32,9 +32,9 @@ static void picture_init(struct picture *p, size_t n)
 
 static const struct db_session *fill(const struct picture *p, int pid, char *backend_start)
 {
-	struct finding finding = { .code = "migration-blocked",
-		.pid = pid,
-		.backend_start = backend_start };
+	struct finding finding = {
+		.code = "migration-blocked", .pid = pid, .backend_start = backend_start
+	};
 
 	return run_fill_session(&p->snapshot, &finding);
 }
