@@ -13,6 +13,7 @@
 #include <string.h>
 #include <sys/mount.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <cmocka.h>
 
@@ -495,6 +496,60 @@ static void run_interrupt_ends_a_watch(void **state)
 	free(config);
 }
 
+/* --- choices -------------------------------------------------------------------------------- */
+
+static bool file_is_there(struct pty *p, void *path)
+{
+	(void)p;
+	return access(path, F_OK) == 0;
+}
+
+/* A list of files that comes after its step was skipped is none for the next step's question. */
+static void run_choices_that_come_too_late(void **state)
+{
+	static const char asking[] =
+		"---\nrunbook: asking\ntitle: Asking\nvar.file: pick=file from=sql_migrations\n"
+		"var.message: type=text\n---\nAsks.\n\n"
+		"### Name a file\n```sql { name=file on=db mode=read }\nSELECT $file\n```\n\n"
+		"### Say something\n```sql { name=say on=db mode=read }\nSELECT $message\n```\n";
+	struct fixture *f = *state;
+	char *go = mem_printf("%s/go", f->home), *listed = mem_printf("%s/listed", f->home);
+	char *script, *path, *line, *config;
+	struct pty *p;
+
+	script = mem_printf("case \"$*\" in *'ls -1 '*) while [ ! -e %s ]; do sleep 0.1; done;"
+			    " %s \"$@\"; touch %s;; *) exec %s \"$@\";; esac\n",
+		go, range_value(f->range, "RUNTIME_COMMAND"), listed,
+		range_value(f->range, "RUNTIME_COMMAND"));
+	path = fixture_write(f, "runtime", script);
+	free(config_with(f, "asking", asking));
+	line = mem_printf("runtime_command = sh %s\nrunbooks = %s/runbooks", path, f->home);
+	config = fixture_vary(f, "RANGE_CONFIG", "config", "runtime_command", line);
+	p = open_config(f, config);
+	play_open(p, "asking");
+	pty_key(p, "Enter");
+	pty_wait_text(p, "· picking", PTY_WAIT_MS);
+	pty_key(p, "s");
+	pty_wait_text(p, "Why is this step skipped", PTY_WAIT_MS);
+	pty_type(p, "the list does not come\r");
+	pty_wait_text(p, "what is message", PTY_WAIT_MS);
+	free(fixture_write(f, "go", ""));
+	assert_true(pty_await(p, file_is_there, listed, PTY_WAIT_MS));
+	pty_wait_text(p, "primary +age [1-9]", LIVE_MS);
+	pty_wait_text(p, "primary +age 0", LIVE_MS);
+	assert_true(pty_has(p, "what is message"));
+	pty_type(p, "all is well\r");
+	pty_wait_text(p, "Enter: run it", PTY_WAIT_MS);
+	pty_key(p, "Enter");
+	pty_wait_text(p, "OK\\. Enter", PTY_WAIT_MS);
+	free(config);
+	free(line);
+	free(path);
+	free(script);
+	free(listed);
+	free(go);
+}
+
 /* --- the disk -------------------------------------------------------------------------------- */
 
 static void run_writes_nothing_on_a_full_disk(void **state)
@@ -643,6 +698,7 @@ int main(int argc, char **argv)
 		TEST(run_interrupt_asks_what),
 		TEST(run_is_not_left_by_accident),
 		TEST(run_interrupt_ends_a_watch),
+		TEST(run_choices_that_come_too_late),
 		TEST(run_writes_nothing_on_a_full_disk),
 		TEST(run_gate_is_not_got_round),
 		TEST(run_false_reads_are_not_loaded),
