@@ -496,6 +496,40 @@ static void run_interrupt_ends_a_watch(void **state)
 	free(config);
 }
 
+/* --- not sent ------------------------------------------------------------------------------- */
+
+/* No connection for the step: nothing was sent, nothing is recorded, and the whole reason is told. */
+static void run_without_a_connection_sends_nothing(void **state)
+{
+	static const char first[] =
+		"---\nrunbook: first\ntitle: First\n---\nWrites at once.\n\n### Leave the mark\n"
+		"```sql { name=mark on=db mode=write confirm=y undo=none }\n"
+		"INSERT INTO marks VALUES (now())\n```\n";
+	struct fixture *f = *state;
+	char *config = config_with(f, "first", first);
+	struct pty *p = open_config(f, config);
+	struct err err = { 0 };
+
+	arm(p);
+	play_open(p, "first");
+	pty_key(p, "Enter");
+	pty_wait_text(p, "Enter: see what is sent", PTY_WAIT_MS);
+	free(range_psql(f->range, "ALTER ROLE bo1 NOLOGIN", &err));
+	pty_key(p, "Enter");
+	pty_wait_text(p, "Press y to do it", PTY_WAIT_MS);
+	pty_key(p, "y");
+	pty_wait_text(p, "! PostgreSQL at [^│]*: the server does not let in role bo1", PTY_WAIT_MS);
+	free(range_psql(f->range, "ALTER ROLE bo1 LOGIN", &err));
+	assert_int_equal(marks(f), 0);
+	assert_int_equal(intents(f), 0);
+	pty_key(p, "Enter");
+	pty_wait_text(p, "Press y to do it", PTY_WAIT_MS);
+	pty_key(p, "y");
+	pty_wait_text(p, "OK\\. Enter", PTY_WAIT_MS);
+	assert_int_equal(marks(f), 1);
+	free(config);
+}
+
 /* --- choices -------------------------------------------------------------------------------- */
 
 static bool file_is_there(struct pty *p, void *path)
@@ -670,14 +704,16 @@ static void run_false_reads_are_not_loaded(void **state)
 	}
 }
 
-/* The small disk goes, whatever became of the test. */
+/* The small disk goes, and the role may log in, whatever became of the test. */
 static int teardown(void **state)
 {
 	struct fixture *f = *state;
 	char *directory = mem_printf("%s/.local", f->home);
+	struct err err = { 0 };
 
 	pty_stop(f->pty);
 	f->pty = NULL;
+	free(range_psql(f->range, "ALTER ROLE bo1 LOGIN", &err));
 	umount2(directory, MNT_DETACH);
 	free(directory);
 	return fixture_teardown(state);
@@ -698,6 +734,7 @@ int main(int argc, char **argv)
 		TEST(run_interrupt_asks_what),
 		TEST(run_is_not_left_by_accident),
 		TEST(run_interrupt_ends_a_watch),
+		TEST(run_without_a_connection_sends_nothing),
 		TEST(run_choices_that_come_too_late),
 		TEST(run_writes_nothing_on_a_full_disk),
 		TEST(run_gate_is_not_got_round),
