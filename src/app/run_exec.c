@@ -215,13 +215,6 @@ static void exec_take_rows(struct run_exec *exec, const struct db_result *result
 	buf_fini(&text);
 }
 
-static void exec_on_reset(void *arg, const struct db_result *result, const struct err *err)
-{
-	(void)arg;
-	(void)result;
-	(void)err;
-}
-
 /* What was prepared waits for a person and for a disk, and the connection may be gone meanwhile. */
 static bool exec_has_conn(const struct run_exec *exec)
 {
@@ -232,7 +225,6 @@ static bool exec_has_conn(const struct run_exec *exec)
  * back its settings, or is another one where the statement still occupies it. */
 static void exec_let_go(struct run_exec *exec, bool halting)
 {
-	static const struct db_query reset = { "RESET ALL", NULL, 0 };
 	struct target *target = exec->request.target;
 	struct db_conn *conn = exec_has_conn(exec) ? exec->conn : NULL;
 	bool under_way = exec->sent && exec->guard;
@@ -247,7 +239,7 @@ static void exec_let_go(struct run_exec *exec, bool halting)
 	} else if (under_way) {
 		target_acting_renew(target);
 	} else {
-		db_conn_query(conn, &reset, exec_on_reset, NULL);
+		db_conn_reset(conn);
 	}
 }
 

@@ -403,23 +403,39 @@ static void conn_on_setup(void *arg, const struct db_result *result, const struc
 }
 
 /* What cannot be a startup setting because older servers do not know it. Cost: none. 14 and later. */
+static const struct db_query conn_setup_query = {
+	.sql = "SELECT pg_catalog.set_config('idle_session_timeout', '0', false)",
+};
+
+static bool conn_wants_setup(const struct db_conn *conn)
+{
+	return PQserverVersion(conn->pg) >= 140000;
+}
+
 static void conn_setup(struct db_conn *conn)
 {
-	static const struct db_query query = {
-		.sql = "SELECT pg_catalog.set_config('idle_session_timeout', '0', false)",
-	};
 	struct request *queued = conn->first, **last = conn->last;
 
-	if (PQserverVersion(conn->pg) < 140000)
+	if (!conn_wants_setup(conn))
 		return;
 	/* Before those that were queued meanwhile. */
 	conn->first = NULL;
 	conn->last = &conn->first;
-	conn_append(conn, &query, conn_on_setup, NULL);
+	conn_append(conn, &conn_setup_query, conn_on_setup, NULL);
 	if (queued) {
 		conn->first->next = queued;
 		conn->last = last;
 	}
+}
+
+/* Cost: none; any server. */
+void db_conn_reset(struct db_conn *conn)
+{
+	static const struct db_query query = { .sql = "RESET ALL" };
+
+	db_conn_query(conn, &query, conn_on_setup, NULL);
+	if (conn_wants_setup(conn))
+		db_conn_query(conn, &conn_setup_query, conn_on_setup, NULL);
 }
 
 static void conn_on_connected(struct db_conn *conn)

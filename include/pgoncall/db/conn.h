@@ -78,6 +78,9 @@ typedef void (*db_result_cb)(void *arg, const struct db_result *result, const st
  * comes before this returns, with the error. */
 void db_conn_query(struct db_conn *conn, const struct db_query *query, db_result_cb cb, void *arg);
 
+/* Gives the session back the settings it was opened with, after what was queued before. */
+void db_conn_reset(struct db_conn *conn);
+
 bool db_conn_is_up(const struct db_conn *conn);
 /* Valid once on_down was called. */
 enum db_fault db_conn_fault(const struct db_conn *conn);

@@ -29,7 +29,11 @@ static int group_setup(void **state)
 
 	if (cluster_start(state) != 0)
 		return -1;
-	cluster_psql("postgres", "CREATE ROLE bo1 LOGIN; CREATE DATABASE boardofone OWNER bo1;");
+	cluster_psql("postgres",
+		"CREATE ROLE bo1 LOGIN;"
+		" DO $$ BEGIN IF current_setting('server_version_num')::int >= 140000 THEN"
+		" ALTER ROLE bo1 SET idle_session_timeout = '1h'; END IF; END $$;"
+		" CREATE DATABASE boardofone OWNER bo1;");
 	cluster_psql("boardofone", "CREATE TABLE marks (n int); ALTER TABLE marks OWNER TO bo1;");
 	snprintf(path, sizeof(path), "%s/config", cluster.dir);
 	file = fopen(path, "w");
@@ -129,6 +133,9 @@ static void expect_acting_timeout(const char *want)
 	cluster_wait(acting_is_up());
 	acting.conn = target_acting_conn(it.target);
 	assert_string_equal(actor_do(&acting, "SHOW statement_timeout"), want);
+	/* Not its role's: it may rest. */
+	if (db_conn_version_num(acting.conn) >= 140000)
+		assert_string_equal(actor_do(&acting, "SHOW idle_session_timeout"), "0");
 }
 
 /* Watching and acting take all that the role may have. */
