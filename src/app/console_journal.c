@@ -112,8 +112,8 @@ static int record_open_journal(struct record *record)
 	if (recorder->journal && record_permits(record) && record->meta.incident &&
 		strcmp(record->meta.incident, journal_incident(recorder->journal)) != 0)
 		return err_set(&record->err, ERR_REFUSED,
-			"this console writes to the incident %s, not to %s: start it again to go on "
-			"there",
+			"this console writes to the incident %s, not to %s: start it again to go "
+			"on there",
 			journal_incident(recorder->journal), record->meta.incident);
 	if (recorder->journal) {
 		journal_update_meta(recorder->journal, &record->meta);

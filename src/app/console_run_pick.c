@@ -480,8 +480,7 @@ const struct db_session *run_fill_session(
 
 void run_fill(struct app_run *r, const struct finding *finding)
 {
-	const struct db_session *s =
-		run_fill_session(target_snapshot(r->app->target), finding);
+	const struct db_session *s = run_fill_session(target_snapshot(r->app->target), finding);
 	const struct runbook_var *var;
 	struct runbook_vars values;
 	size_t i;

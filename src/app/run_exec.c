@@ -31,7 +31,7 @@ struct run_exec {
 	struct loop_timer *report; /* on_ready or on_done is due */
 	struct db_conn *conn;      /* borrowed: the one the statement goes to; see exec_has_conn */
 	uint64_t conn_id;
-	uint64_t *guard;           /* see exec_query */
+	uint64_t *guard; /* see exec_query */
 	int backend;
 	bool other; /* no slot was free: it was prepared again, on the one for acting */
 	bool ready, sent, over;
