@@ -3,6 +3,7 @@
 # the tunnel against `ssh -L`, the time to an answer against the one-line command that it replaces, a
 # flood of log lines against `ssh HOST docker logs | cat` with keys pressed meanwhile, and the revision
 # timeline against Alembic (revisions.sh). Prints a line per comparison; exits 1 if a limit is missed.
+# shellcheck disable=SC2317 # the parts are called by their names
 set -eu
 cd "$(dirname "$0")/../.."
 build=${BUILD:-build}
