@@ -26,7 +26,7 @@
 
 #define CHANNEL_BUFFER (32 * 1024)
 /* Reads of one pump, so that one busy channel does not starve the others. */
-#define CHANNEL_READS 4
+#define CHANNEL_READS 8
 /* A large window lets a flood of logs delay the tunnel by 10 ms; 128 KiB by 0.5 ms. */
 #define CHANNEL_EXEC_WINDOW (128 * 1024)
 #define CHANNEL_EXEC_PACKET 32768
