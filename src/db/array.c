@@ -1,5 +1,5 @@
 /*
- * Reads arrays in PostgreSQL's text form (manual, "Array Input and Output Syntax").
+ * Reads and writes arrays in PostgreSQL's text form (manual, "Array Input and Output Syntax").
  */
 #include "array.h"
 
@@ -41,4 +41,22 @@ void array_parse(const char *text, struct strlist *out)
 			break;
 	}
 	buf_fini(&element);
+}
+
+void array_format(const struct strlist *elements, struct buf *out)
+{
+	const char *s;
+	size_t i;
+
+	buf_add_char(out, '{');
+	for (i = 0; i < elements->n; i++) {
+		buf_add_str(out, i ? ",\"" : "\"");
+		for (s = elements->items[i]; *s; s++) {
+			if (*s == '"' || *s == '\\')
+				buf_add_char(out, '\\');
+			buf_add_char(out, *s);
+		}
+		buf_add_char(out, '"');
+	}
+	buf_add_char(out, '}');
 }

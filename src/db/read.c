@@ -11,6 +11,8 @@
 
 #include <pgoncall/base/mem.h>
 
+#include "array.h"
+
 /* Volatile functions that are called for what they tell. Everything else that is volatile may act:
  * signal, reload, lock, write files, run SQL it is given. */
 const char db_read_volatile[] =
@@ -238,18 +240,5 @@ int db_read_check(const char *sql, bool *cursor, struct strlist *functions, stru
 
 void db_read_array(const struct strlist *names, struct buf *out)
 {
-	const char *s;
-	size_t i;
-
-	buf_add_char(out, '{');
-	for (i = 0; i < names->n; i++) {
-		buf_add_str(out, i ? ",\"" : "\"");
-		for (s = names->items[i]; *s; s++) {
-			if (*s == '"' || *s == '\\')
-				buf_add_char(out, '\\');
-			buf_add_char(out, *s);
-		}
-		buf_add_char(out, '"');
-	}
-	buf_add_char(out, '}');
+	array_format(names, out);
 }

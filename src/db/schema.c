@@ -8,6 +8,8 @@
 #include <pgoncall/base/buf.h>
 #include <pgoncall/base/mem.h>
 
+#include "array.h"
+
 /*
  * Servers 13 to 17. to_regclass looks a name up without locking what it names. The scan of pg_index
  * reads some hundred rows; an index being built is invalid as well, and is left out by the progress
@@ -55,25 +57,6 @@ static void schema_on_result(void *arg, const struct db_result *result, const st
 	free(ask);
 }
 
-/* An array literal; every name is quoted inside it. */
-static void schema_add_names(struct buf *out, const struct strlist *names)
-{
-	const char *s;
-	size_t i;
-
-	buf_add_char(out, '{');
-	for (i = 0; i < names->n; i++) {
-		buf_add_str(out, i ? ",\"" : "\"");
-		for (s = names->items[i]; *s; s++) {
-			if (*s == '"' || *s == '\\')
-				buf_add_char(out, '\\');
-			buf_add_char(out, *s);
-		}
-		buf_add_char(out, '"');
-	}
-	buf_add_char(out, '}');
-}
-
 void db_schema_ask(struct db_conn *conn, const struct strlist *tables, db_schema_cb cb, void *arg)
 {
 	struct schema_ask *ask = mem_calloc(1, sizeof(*ask));
@@ -83,7 +66,7 @@ void db_schema_ask(struct db_conn *conn, const struct strlist *tables, db_schema
 
 	ask->cb = cb;
 	ask->arg = arg;
-	schema_add_names(&names, tables);
+	array_format(tables, &names);
 	params[0] = buf_str(&names);
 	db_conn_query(conn, &query, schema_on_result, ask);
 	buf_fini(&names);
