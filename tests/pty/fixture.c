@@ -92,17 +92,11 @@ static void command_build(struct strlist *list, const char *const *arguments)
 		strlist_add(list, arguments[i]);
 }
 
-struct pty *fixture_open(struct fixture *f, int rows, int cols, const char *const *arguments)
+/* env: additions to its environment, as for sandbox_env. */
+static struct pty *fixture_open_env(
+	struct fixture *f, int rows, int cols, const char *const *arguments, const char *const *env)
 {
-	return fixture_open_env(f, rows, cols, arguments, NULL);
-}
-
-struct pty *fixture_open_env(struct fixture *f, int rows, int cols, const char *const *arguments,
-	const char *const *env)
-{
-	struct pty_options options = {
-		.rows = rows, .cols = cols, .home = f->home, .env = env
-	};
+	struct pty_options options = { .rows = rows, .cols = cols, .home = f->home, .env = env };
 	struct strlist command;
 	struct err err = { 0 };
 
@@ -114,6 +108,38 @@ struct pty *fixture_open_env(struct fixture *f, int rows, int cols, const char *
 	if (f->pty == NULL)
 		fail_msg("%s", err.text);
 	return f->pty;
+}
+
+struct pty *fixture_open(struct fixture *f, int rows, int cols, const char *const *arguments)
+{
+	return fixture_open_env(f, rows, cols, arguments, NULL);
+}
+
+static char *machine_library(void)
+{
+	const char *build = getenv("BUILD");
+	char *path = mem_printf("%s/pty/machine.so", str_empty(build) ? "build" : build);
+	char *absolute = realpath(path, NULL);
+
+	if (absolute == NULL)
+		fail_msg("%s is not there", path);
+	free(path);
+	return absolute;
+}
+
+struct pty *fixture_open_machine(
+	struct fixture *f, int rows, int cols, const char *const *arguments)
+{
+	char *library = machine_library();
+	char *preload = mem_printf("LD_PRELOAD=%s", library);
+	char *machine = mem_printf("PGONCALL_TEST_MACHINE=%s", f->home);
+	const char *const env[] = { preload, machine, NULL };
+	struct pty *p = fixture_open_env(f, rows, cols, arguments, env);
+
+	free(library);
+	free(preload);
+	free(machine);
+	return p;
 }
 
 struct pty *fixture_console(struct fixture *f, int rows, int cols)

@@ -30,9 +30,9 @@ void fixture_check(int ret, const struct err *err);
 
 /* "pgoncall ARGUMENT…" on a terminal; the arguments end with NULL. Belongs to the fixture. */
 struct pty *fixture_open(struct fixture *f, int rows, int cols, const char *const *arguments);
-/* The same with additions to its environment, as for sandbox_env. */
-struct pty *fixture_open_env(struct fixture *f, int rows, int cols, const char *const *arguments,
-	const char *const *env);
+/* On a machine whose misfortunes are files in its home: see preload/machine.c. */
+struct pty *fixture_open_machine(
+	struct fixture *f, int rows, int cols, const char *const *arguments);
 /* "pgoncall -c CONFIG prod" on a terminal, of the range's own configuration. */
 struct pty *fixture_console(struct fixture *f, int rows, int cols);
 /* Leaves the console by "q": status 0, the terminal as it was, no foreign escape sequence written. */

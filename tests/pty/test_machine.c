@@ -31,46 +31,15 @@ enum {
 
 /* --- helpers ---------------------------------------------------------------------------------- */
 
-static const char *library(void)
-{
-	const char *build = getenv("BUILD");
-	static char path[4096];
-	char *absolute;
-
-	snprintf(path, sizeof(path), "%s/pty/machine.so", str_empty(build) ? "build" : build);
-	absolute = realpath(path, NULL);
-	if (absolute == NULL)
-		fail_msg("%s is not there", path);
-	snprintf(path, sizeof(path), "%s", absolute);
-	free(absolute);
-	return path;
-}
-
 /* The console on the machine whose misfortunes are files in its home. */
 static struct pty *start(struct fixture *f)
 {
-	char *preload = mem_printf("LD_PRELOAD=%s", library());
-	char *machine = mem_printf("PGONCALL_TEST_MACHINE=%s", f->home);
-	const char *const env[] = { preload, machine, NULL };
-	struct pty_options options = { .rows = 36, .cols = 120, .home = f->home, .env = env };
-	struct err err = { 0 };
-	struct strlist words;
+	const char *const arguments[] = { "-c", range_config(f->range), "prod", NULL };
+	struct pty *p = fixture_open_machine(f, 36, 120, arguments);
 
-	strlist_init(&words);
-	fixture_check(sandbox_program(&words, &err), &err);
-	strlist_add(&words, "-c");
-	strlist_add(&words, range_config(f->range));
-	strlist_add(&words, "prod");
-	options.argv = (const char *const *)words.items;
-	f->pty = pty_start(&options, &err);
-	strlist_fini(&words);
-	free(preload);
-	free(machine);
-	if (f->pty == NULL)
-		fail_msg("%s", err.text);
-	pty_wait_text(f->pty, texts.current, LIVE_MS);
-	pty_wait_text(f->pty, texts.link_up, PTY_WAIT_MS);
-	return f->pty;
+	pty_wait_text(p, texts.current, LIVE_MS);
+	pty_wait_text(p, texts.link_up, PTY_WAIT_MS);
+	return p;
 }
 
 static void misfortune(struct fixture *f, const char *name, const char *text)

@@ -206,39 +206,21 @@ static void targets_are_found_at_a_new_address(void **state)
 
 /* --- a machine that sleeps -------------------------------------------------------------------- */
 
-/* The clock that counts sleep is ahead by what the file says (tests/pty/preload/asleep.c). */
 static void targets_are_disarmed_by_sleep(void **state)
 {
 	struct fixture *f = ((struct care *)*state)->fixture;
 	const char *const arguments[] = { "-c", range_config(f->range), "prod", NULL };
-	char *file = fixture_write(f, "asleep", "0\n"), *preload, *variable;
-	const char *env[3] = { NULL };
-	const char *build = getenv("BUILD") != NULL ? getenv("BUILD") : "build";
-	char cwd[512];
-	struct pty *p;
+	struct pty *p = fixture_open_machine(f, 36, 120, arguments);
 
-	/* a sanitiser's runtime wants to be the first that is loaded */
-	if (strchr(build, '-') != NULL) {
-		free(file);
-		skip();
-	}
-	preload = mem_printf("LD_PRELOAD=%s/%s/pty/asleep.so", getcwd(cwd, sizeof(cwd)), build);
-	variable = mem_printf("PGONCALL_TEST_ASLEEP=%s", file);
-	env[0] = preload;
-	env[1] = variable;
-	p = fixture_open_env(f, 36, 120, arguments, env);
 	pty_wait_text(p, texts.current, LIVE_MS);
 	pty_type(p, ":arm 10m the lid will be closed\r");
 	pty_wait_text(p, texts.armed, PTY_WAIT_MS);
-	free(fixture_write(f, "asleep", "330\n"));
+	free(fixture_write(f, "slept", "330\n"));
 	pty_wait_text(p, texts.read_only, PTY_WAIT_MS);
 	pty_wait_text(p, "this machine slept for 5 min", PTY_WAIT_MS);
 	pty_wait_text(p, texts.link_up, LIVE_MS);
 	assert_true(pty_has(p, texts.read_only));
 	fixture_quit(p);
-	free(preload);
-	free(variable);
-	free(file);
 }
 
 #define TEST(name) cmocka_unit_test_setup_teardown(name, care_setup, care_teardown)

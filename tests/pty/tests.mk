@@ -15,22 +15,16 @@ $(BUILD)/pty/%.o: tests/pty/%.c
 
 $(PTY_BIN): $(BUILD)/pty/%: $(BUILD)/pty/%.o $(PTY_OBJ) $(BUILD)/libbase.a
 	$(if $(Q),@echo "  TEST  $@")
-	$(Q)$(CC) $(CFLAGS) $(HARDEN) $(LDFLAGS) -o $@ $(filter-out %.so,$^) \
+	$(Q)$(CC) $(CFLAGS) $(HARDEN) $(LDFLAGS) -o $@ $^ \
 		$(call pkg_libs,$(PTY_PKGS) $(PKGS_base)) -lutil -lpthread
 
-# Without the sanitisers, whose runtime would have to come first.
-$(BUILD)/pty/asleep.so: tests/pty/preload/asleep.c
-	@mkdir -p $(@D)
-	$(Q)$(CC) -std=c11 -D_GNU_SOURCE $(WARN) -O1 -shared -fPIC -o $@ $<
-$(BUILD)/pty/test_targets: $(BUILD)/pty/asleep.so
-
-# A machine that sleeps and whose disk hangs, preloaded into the program by test_machine.
+# A machine that sleeps and whose disk hangs, preloaded into the program by fixture_open_machine.
 $(BUILD)/pty/machine.so: tests/pty/preload/machine.c
 	@mkdir -p $(@D)
 	$(if $(Q),@echo "  SO    $@")
 	$(Q)$(CC) -std=c11 -D_GNU_SOURCE $(WARN) $(CFLAGS) -shared -fPIC -o $@ $< -ldl
 
-$(BUILD)/pty/test_machine: | $(BUILD)/pty/machine.so
+$(BUILD)/pty/test_machine $(BUILD)/pty/test_targets: | $(BUILD)/pty/machine.so
 
 .SECONDARY: $(PTY_OBJ) $(PTY_BIN:=.o)
 -include $(PTY_OBJ:.o=.d) $(PTY_BIN:=.d)
