@@ -205,8 +205,7 @@ static void check_on_health(void *arg, const struct check_report *report)
 		check_report_add(&one->report, report->lines[i].name, report->lines[i].status, "%s",
 			report->lines[i].detail);
 		if (report->lines[i].status == CHECK_CRITICAL)
-			findings_add(&one->findings, "health-failed",
-				"The application is not well: %s.", report->lines[i].detail);
+			health_add_failed(&one->findings, report->lines[i].detail);
 		else if (report->lines[i].status == CHECK_WARNING &&
 			 strcmp(report->lines[i].name, "alembic log") == 0)
 			findings_add(&one->findings, "alembic-error-in-log",

@@ -59,6 +59,7 @@ static int console_run(const struct invocation *in)
 	if (config_load(&app.config, in->config_path, &err) < 0)
 		return command_fail(&err);
 	app.no_color = in->no_color;
+	app.person = app_person();
 	app.loop = loop_new();
 	theme_init(&app.theme);
 	if (console_start(&app, in, &err) == 0)
@@ -70,6 +71,7 @@ static int console_run(const struct invocation *in)
 	theme_fini(&app.theme);
 	free(app.to_write);
 	loop_free(app.loop);
+	free(app.person);
 	config_fini(&app.config);
 	return status;
 }

@@ -394,7 +394,7 @@ static void act_next(struct app *app)
 	if (app->act.typed)
 		act_do(app, app->act.typed);
 	else
-		app_journal_open(app, act_on_journal, app);
+		app_journal_open(app, NULL, act_on_journal, app);
 }
 
 void app_act_begin(

@@ -68,6 +68,7 @@ struct app {
 	struct config config;
 	const struct config_section *section; /* NULL while a target is being chosen */
 	bool no_color;
+	char *person;                 /* "login@machine": who acts */
 
 	struct term *term;
 	struct theme theme;
@@ -194,15 +195,14 @@ void app_preview(struct app *app, const char *id, bool down);
 /* Ends what is being printed; it stays on its page, and says so. Returns whether there was any. */
 bool app_preview_interrupt(struct app *app);
 void app_preview_fini(struct app *app);
-/* "login@machine", to be freed. */
+/* "login@machine", to be freed. It may ask a name service: once, at the start. */
 char *app_person(void);
 /* Gives a record to the journal; done NULL shows what fails. */
 void app_record(
 	struct app *app, const struct journal_entry *entry, recorder_done done, void *arg);
-/* Makes the incident's journal, when it is not there. */
-void app_journal_open(struct app *app, recorder_done done, void *arg);
-/* Goes on in the journal of an earlier incident; nothing has been written yet. */
-void app_journal_resume(struct app *app, const char *incident);
+/* Makes the incident's journal, when it is not there; or goes on in that of an earlier incident, when
+ * nothing has been written yet. incident NULL: a new one; done as for app_record. */
+void app_journal_open(struct app *app, const char *incident, recorder_done done, void *arg);
 
 /* What the gate is told: everything as it is now. */
 void app_gate_state(struct app *app, struct gate_state *state);

@@ -25,14 +25,14 @@ char *app_person(void)
 	return mem_printf("%s@%s", !str_empty(sudo) ? sudo : pw ? pw->pw_name : "unknown", machine);
 }
 
-static void journal_fill_meta(const struct app *app, const char *person, struct journal_meta *meta)
+static void journal_fill_meta(const struct app *app, struct journal_meta *meta)
 {
 	/* A target that is being left writes its last words without. */
 	const struct db_snapshot *snapshot = app->target ? target_snapshot(app->target) : NULL;
 	const char *key = app->target ? target_host_key(app->target) : "";
 
 	memset(meta, 0, sizeof(*meta));
-	meta->user = person;
+	meta->user = app->person;
 	meta->target = app->section->name;
 	meta->host = config_get(app->section, CONFIG_SSH);
 	meta->host_key = *key ? key : NULL;
@@ -50,33 +50,19 @@ static void app_on_recorded(void *arg, int64_t seq, const struct err *err)
 void app_record(struct app *app, const struct journal_entry *entry, recorder_done done, void *arg)
 {
 	struct journal_meta meta;
-	char *person = app_person();
 
-	journal_fill_meta(app, person, &meta);
+	journal_fill_meta(app, &meta);
 	recorder_write(
 		app->recorder, &meta, entry, done ? done : app_on_recorded, done ? arg : app);
-	free(person);
 }
 
-void app_journal_open(struct app *app, recorder_done done, void *arg)
+void app_journal_open(struct app *app, const char *incident, recorder_done done, void *arg)
 {
 	struct journal_meta meta;
-	char *person = app_person();
 
-	journal_fill_meta(app, person, &meta);
-	recorder_open(app->recorder, &meta, done, arg);
-	free(person);
-}
-
-void app_journal_resume(struct app *app, const char *incident)
-{
-	struct journal_meta meta;
-	char *person = app_person();
-
-	journal_fill_meta(app, person, &meta);
+	journal_fill_meta(app, &meta);
 	meta.incident = incident;
-	recorder_open(app->recorder, &meta, app_on_recorded, app);
-	free(person);
+	recorder_open(app->recorder, &meta, done ? done : app_on_recorded, done ? arg : app);
 }
 
 static void app_on_noted(void *arg, int64_t seq, const struct err *err)

@@ -47,8 +47,7 @@ void app_health_add(const struct app *app, struct findings *findings)
 {
 	if (!app->health_failed)
 		return;
-	findings_add(
-		findings, "health-failed", "The application is not well: %s.", app->health_failed);
+	health_add_failed(findings, app->health_failed);
 	findings_sort(findings);
 }
 

@@ -349,7 +349,7 @@ static int trace_open_journal(struct app *app, const struct run_trace *trace, st
 			"this console writes to another incident already: start it again to "
 			"resume");
 	if (!incident)
-		app_journal_resume(app, trace->incident);
+		app_journal_open(app, trace->incident, NULL, NULL);
 	return 0;
 }
 

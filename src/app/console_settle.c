@@ -111,23 +111,20 @@ static void settle_record(struct app *app, const char *incident, const struct jo
 {
 	struct recorder *recorder;
 	struct journal_meta meta;
-	char *person;
 
 	if (str_equal(recorder_incident(app->recorder), incident)) {
 		app_record(app, entry, settle_on_recorded, app);
 		return;
 	}
-	person = app_person();
 	memset(&meta, 0, sizeof(meta));
 	meta.incident = incident;
-	meta.user = person;
+	meta.user = app->person;
 	meta.target = app->section->name;
 	meta.host = config_get(app->section, CONFIG_SSH);
 	meta.database = config_get(app->section, CONFIG_DB_NAME);
 	recorder = recorder_new(app->loop);
 	recorder_write(recorder, &meta, entry, NULL, NULL);
 	recorder_close(recorder);
-	free(person);
 	app_message(app, CONSOLE_INFO, "given to the journal of that incident");
 }
 

@@ -299,3 +299,8 @@ void health_cancel(struct health *health)
 	if (health)
 		health_free(health);
 }
+
+void health_add_failed(struct findings *findings, const char *detail)
+{
+	findings_add(findings, "health-failed", "The application is not well: %s.", detail);
+}

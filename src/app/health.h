@@ -27,6 +27,8 @@ struct health *health_start(
 /* What it means that a part's command failed so: critical is only what curl itself says of the URL;
  * where it could not be asked (no curl, the link lost, too late), nothing is known. */
 enum check_status health_failed_status(enum health_part part, int status, const struct err *err);
+/* The finding that the application is not well; detail: of the line that is critical. */
+void health_add_failed(struct findings *findings, const char *detail);
 /* NULL is allowed. */
 void health_cancel(struct health *health);
 
