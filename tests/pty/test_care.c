@@ -369,13 +369,26 @@ static void expect_unknown_once(struct fixture *f, const char *found)
 	run_result_fini(&run);
 }
 
+/* An act that the server has not answered yet. */
+static const char acting[] = "SELECT count(*) FROM pg_stat_activity"
+			     " WHERE application_name = 'pgoncall' AND state = 'active'"
+			     " AND query LIKE '%pg_terminate_backend%'";
+
+/* Arms, and sends the end of a session that is held in its tracks: no answer can come. */
+static void send_to_the_held(struct care *care, struct pty *p, int pid)
+{
+	arm(p);
+	ask_to_end(p, pid);
+	care->stopped = care_backend_pid(care->fixture, pid);
+	assert_int_equal(kill(care->stopped, SIGSTOP), 0);
+	confirm(p);
+	care_wait_rows(care->fixture, acting, "1", PTY_WAIT_MS);
+}
+
 /* The session is held in its tracks until the statement is on its way; what the server has to say
  * of its end comes no further than a suspended SSH server. */
 static void care_looks_after_an_act_without_result(void **state)
 {
-	static const char acting[] = "SELECT count(*) FROM pg_stat_activity"
-				     " WHERE application_name = 'pgoncall' AND state = 'active'"
-				     " AND query LIKE '%pg_terminate_backend%'";
 	struct care *care = *state;
 	struct fixture *f = care->fixture;
 	int pid = stage(f), before = terminates_logged(f);
@@ -384,12 +397,7 @@ static void care_looks_after_an_act_without_result(void **state)
 
 	care_log_all(care, true);
 	p = start(f);
-	arm(p);
-	ask_to_end(p, pid);
-	care->stopped = care_backend_pid(f, pid);
-	assert_int_equal(kill(care->stopped, SIGSTOP), 0);
-	confirm(p);
-	care_wait_rows(f, acting, "1", PTY_WAIT_MS);
+	send_to_the_held(care, p, pid);
 	fixture_check(range_ssh_suspend(f->range, &err), &err);
 	assert_int_equal(kill(care->stopped, SIGCONT), 0);
 	care->stopped = 0;
@@ -410,21 +418,13 @@ static void care_looks_after_an_act_without_result(void **state)
 /* Leaving while an act runs: its unknown end is still written. */
 static void care_is_left_while_an_act_runs(void **state)
 {
-	static const char acting[] = "SELECT count(*) FROM pg_stat_activity"
-				     " WHERE application_name = 'pgoncall' AND state = 'active'"
-				     " AND query LIKE '%pg_terminate_backend%'";
 	struct care *care = *state;
 	struct fixture *f = care->fixture;
 	int pid = stage(f), unknown = journal_count(f, "unknown", "");
 	struct pty *p;
 
 	p = start(f);
-	arm(p);
-	ask_to_end(p, pid);
-	care->stopped = care_backend_pid(f, pid);
-	assert_int_equal(kill(care->stopped, SIGSTOP), 0);
-	confirm(p);
-	care_wait_rows(f, acting, "1", PTY_WAIT_MS);
+	send_to_the_held(care, p, pid);
 	pty_key(p, "q");
 	pty_wait_text(p, "q once more leaves", PTY_WAIT_MS);
 	pty_key(p, "q");
