@@ -16,7 +16,6 @@
 #include <pgoncall/db/schema.h>
 
 #include "health.h"
-#include "probe.h"
 
 static int check_run(const struct invocation *in);
 
@@ -223,6 +222,7 @@ static void check_on_schema(void *arg, const struct db_schema_facts *facts, cons
 		.graph = target_graph(one->target),
 		.sources = target_sources(one->target),
 		.legacy = target_legacy(one->target),
+		.schema = facts,
 		.migrations_error = target_migrations_error(one->target) };
 	bool pending = input.graph && input.graph->pending.n;
 
@@ -240,8 +240,6 @@ static void check_on_schema(void *arg, const struct db_schema_facts *facts, cons
 				: "none configured");
 		check_add_list(
 			one, "invalid indexes", CHECK_WARNING, &facts->invalid_indexes, "none");
-		probe_add_schema(
-			&facts->missing_tables, &facts->invalid_indexes, pending, &one->findings);
 	} else {
 		check_report_add(&one->report, "critical tables", CHECK_UNKNOWN, "%s", err->text);
 	}

@@ -108,31 +108,19 @@ static void view_show_checklist(struct app *app)
 
 void app_show_findings(struct app *app)
 {
-	struct finding_input input = {
-		.snapshot = app_shown(app),
-		.graph = target_graph(app->target),
-		.sources = target_sources(app->target),
-		.legacy = target_legacy(app->target),
-		.migrations_error = target_migrations_error(app->target),
-		.trouble = &app->trouble,
-		.now_ns = clock_wall(),
-	};
+	struct finding_input input = { .snapshot = app_shown(app), .now_ns = clock_wall() };
 
-	log_trouble_look(&app->trouble, input.graph);
-	if (app->past) {
-		/* Its own moment alone: what else is known is of now. */
-		input.graph = NULL;
-		input.sources = NULL;
-		input.legacy = NULL;
-		input.migrations_error = NULL;
-		input.trouble = NULL;
-	} else {
+	log_trouble_look(&app->trouble, target_graph(app->target));
+	/* The past tells its own moment alone: what else is known is of now. */
+	if (!app->past) {
+		input.graph = target_graph(app->target);
+		input.sources = target_sources(app->target);
+		input.legacy = target_legacy(app->target);
+		input.migrations_error = target_migrations_error(app->target);
+		input.trouble = &app->trouble;
 		probe_fill(app->probe, &input);
 	}
 	findings_compute(&app->findings, &input);
-	if (input.snapshot && !app->past)
-		probe_add_findings(
-			app->probe, input.graph && input.graph->pending.n, &app->findings);
 	if (!app->past)
 		app_health_add(app, &app->findings);
 	console_set_findings(app->console, &app->findings);

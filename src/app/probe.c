@@ -29,7 +29,7 @@ struct probe {
 
 	bool schema_asking, schema_known, schema_fresh;
 	int64_t schema_at; /* monotonic; 0: never */
-	struct strlist missing_tables, invalid_indexes;
+	struct db_schema_facts schema;
 
 	struct host_run *run;
 	int64_t migrators_at;
@@ -46,8 +46,8 @@ struct probe *probe_new(struct loop *loop, const struct config_section *section,
 	probe->section = section;
 	probe->on_change = on_change;
 	probe->arg = arg;
-	strlist_init(&probe->missing_tables);
-	strlist_init(&probe->invalid_indexes);
+	strlist_init(&probe->schema.missing_tables);
+	strlist_init(&probe->schema.invalid_indexes);
 	return probe;
 }
 
@@ -65,8 +65,8 @@ void probe_free(struct probe *probe)
 	if (!probe)
 		return;
 	probe_stop(probe);
-	strlist_fini(&probe->missing_tables);
-	strlist_fini(&probe->invalid_indexes);
+	strlist_fini(&probe->schema.missing_tables);
+	strlist_fini(&probe->schema.invalid_indexes);
 	free(probe);
 }
 
@@ -80,10 +80,10 @@ static void probe_on_schema(void *arg, const struct db_schema_facts *facts, cons
 	probe->schema_asking = false;
 	if (!facts || probe->stopped)
 		return;
-	strlist_fini(&probe->missing_tables);
-	strlist_fini(&probe->invalid_indexes);
-	strlist_copy(&probe->missing_tables, &facts->missing_tables);
-	strlist_copy(&probe->invalid_indexes, &facts->invalid_indexes);
+	strlist_fini(&probe->schema.missing_tables);
+	strlist_fini(&probe->schema.invalid_indexes);
+	strlist_copy(&probe->schema.missing_tables, &facts->missing_tables);
+	strlist_copy(&probe->schema.invalid_indexes, &facts->invalid_indexes);
 	probe->schema_known = probe->schema_fresh = true;
 	probe->on_change(probe->arg);
 }
@@ -214,42 +214,12 @@ void probe_advance(struct probe *probe, const struct target *target)
 
 void probe_fill(const struct probe *probe, struct finding_input *in)
 {
+	in->schema = probe->schema_known ? &probe->schema : NULL;
 	in->migrators_asked = probe->migrators_known;
 	in->n_migrators = probe->n_migrators;
 }
 
-void probe_add_schema(const struct strlist *missing, const struct strlist *invalid, bool pending,
-	struct findings *findings)
-{
-	struct buf names = BUF_INIT;
-	size_t i;
-
-	for (i = 0; i < missing->n; i++)
-		buf_printf(&names, "%s%s", i ? ", " : "", missing->items[i]);
-	if (missing->n) {
-		findings_add(findings, "critical-table-missing", "%s %s %s missing%s.",
-			missing->n > 1 ? "Tables" : "Table", buf_str(&names),
-			missing->n > 1 ? "are" : "is",
-			!pending         ? ""
-			: missing->n > 1 ? "; a pending revision may create them"
-					 : "; a pending revision may create it");
-		if (pending)
-			findings->items[findings->n - 1].severity = FINDING_INFO;
-	}
-	buf_fini(&names);
-	for (i = 0; i < invalid->n; i++)
-		findings_add(findings, "invalid-index",
-			"Index %s is invalid: every write pays for it and no query uses it.",
-			invalid->items[i]);
-	findings_sort(findings);
-}
-
-void probe_add_findings(const struct probe *probe, bool pending, struct findings *findings)
-{
-	probe_add_schema(&probe->missing_tables, &probe->invalid_indexes, pending, findings);
-}
-
 const struct strlist *probe_invalid_indexes(const struct probe *probe)
 {
-	return &probe->invalid_indexes;
+	return &probe->schema.invalid_indexes;
 }

@@ -26,13 +26,8 @@ void probe_expire(struct probe *probe);
 /* Whether the schema was looked at since the last probe_expire. */
 bool probe_is_fresh(const struct probe *probe);
 
-/* What findings are computed from, and those that follow from the schema. pending: a revision is, and
- * may create what is missing, so that this is no alarm. */
+/* What findings are computed from; borrowed from the probe. */
 void probe_fill(const struct probe *probe, struct finding_input *in);
-void probe_add_findings(const struct probe *probe, bool pending, struct findings *findings);
-/* The same from facts that were asked elsewhere. */
-void probe_add_schema(const struct strlist *missing, const struct strlist *invalid, bool pending,
-	struct findings *findings);
 /* "schema.index on schema.table" of each index a failed build left. */
 const struct strlist *probe_invalid_indexes(const struct probe *probe);
 

@@ -127,6 +127,8 @@ void findings_compute(struct findings *out, const struct finding_input *in)
 	if (in->snapshot)
 		rules_of_snapshot(out, in);
 	rules_of_revisions(out, in);
+	if (in->schema)
+		rules_of_schema(out, in);
 	if (in->trouble)
 		rules_of_logs(out, in);
 	findings_sort(out);

@@ -24,6 +24,8 @@ struct finding *rule_add(struct findings *out, const char *code, const struct db
 void rules_of_snapshot(struct findings *out, const struct finding_input *in);
 /* Revisions and version rows. */
 void rules_of_revisions(struct findings *out, const struct finding_input *in);
+/* Facts about the schema. */
+void rules_of_schema(struct findings *out, const struct finding_input *in);
 /* What the logs said. */
 void rules_of_logs(struct findings *out, const struct finding_input *in);
 

@@ -36,6 +36,7 @@ struct finding_input {
 	const struct migration_graph *graph; /* its row findings want migration_graph_mark called */
 	const struct migration_sources *sources; /* what `graph` was made from; may be NULL */
 	const struct legacy_list *legacy;
+	const struct db_schema_facts *schema;
 	const char *migrations_error; /* why the revision directory could not be read, or NULL */
 	/* The database alone does not show that a migration's client is dead: its backend looks the
 	 * same. Who can count the alembic processes where migrations run says so here; none beside a
@@ -49,7 +50,7 @@ struct finding_input {
 /* Replaces what is in *out (start with a zeroed struct). */
 void findings_compute(struct findings *out, const struct finding_input *in);
 void findings_fini(struct findings *findings);
-/* Appends a finding of another source (health, invalid index, log …): code must be one of the table;
+/* Appends a finding of another source (health): code must be one of the table;
  * severity and runbook come from there. Then findings_sort puts it in its place. */
 void findings_add(struct findings *findings, const char *code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

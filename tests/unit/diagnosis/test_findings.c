@@ -15,6 +15,7 @@
 
 #include <pgoncall/base/buf.h>
 #include <pgoncall/db/locktree.h>
+#include <pgoncall/db/schema.h>
 #include <pgoncall/diagnosis/findings.h>
 
 /* --- pictures --------------------------------------------------------------------------------- */
@@ -332,6 +333,41 @@ static void findings_of_revisions(void **state)
 		"container boardofone-api-1 does not run\n");
 }
 
+static void findings_of_the_schema(void **state)
+{
+	struct db_schema_facts facts;
+	struct finding_input in = { .schema = &facts };
+	struct migration_graph *graph;
+
+	(void)state;
+	strlist_init(&facts.missing_tables);
+	strlist_init(&facts.invalid_indexes);
+	findings_expect(&in, 0, "");
+	strlist_add(&facts.missing_tables, "users");
+	findings_expect(&in, 2,
+		"critical critical-table-missing [production-health-check] Table users is missing.\n");
+	strlist_add(&facts.missing_tables, "sessions");
+	strlist_add(&facts.invalid_indexes, "public.i on public.t");
+	findings_expect(&in, 2,
+		"critical critical-table-missing [production-health-check] Tables users, sessions "
+		"are missing.\n"
+		"warning invalid-index [invalid-index] Index public.i on public.t is invalid: every "
+		"write pays for it and no query uses it.\n");
+	/* What may create them is no applied revision yet: no alarm, and behind what is one. */
+	graph = graph_new(chain, 3, "001_research_metrics");
+	in.graph = graph;
+	findings_expect(&in, 1,
+		"warning invalid-index [invalid-index] Index public.i on public.t is invalid: every "
+		"write pays for it and no query uses it.\n"
+		"warning pending-migrations [manual-migration] 1 revision is pending: 622dbc22743e "
+		"(Add session_events and tasks tables).\n"
+		"info critical-table-missing [production-health-check] Tables users, sessions are "
+		"missing; a pending revision may create them.\n");
+	migration_graph_free(graph);
+	strlist_fini(&facts.missing_tables);
+	strlist_fini(&facts.invalid_indexes);
+}
+
 static void findings_take_others(void **state)
 {
 	struct findings findings = { NULL, 0, 0 };
@@ -445,6 +481,7 @@ int main(void)
 		cmocka_unit_test(findings_of_transactions),
 		cmocka_unit_test(findings_of_the_version_table),
 		cmocka_unit_test(findings_of_revisions),
+		cmocka_unit_test(findings_of_the_schema),
 		cmocka_unit_test(findings_take_others),
 		cmocka_unit_test(findings_of_images_that_disagree),
 		cmocka_unit_test(findings_of_legacy_files),
