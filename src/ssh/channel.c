@@ -24,7 +24,7 @@
 
 #include "session_internal.h"
 
-#define CHANNEL_BUFFER (32 * 1024)
+#define CHANNEL_BUFFER (64 * 1024)
 /* Reads of one pump, so that one busy channel does not starve the others. */
 #define CHANNEL_READS 8
 /* A large window lets a flood of logs delay the tunnel by 10 ms; 128 KiB by 0.5 ms. */

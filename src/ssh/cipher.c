@@ -118,17 +118,25 @@ static bool ctr_make(struct ctr *ctr)
 	return true;
 }
 
+/* One register's worth, so that whoever copies the block on need not wait for two halves. */
+typedef unsigned char ctr_block __attribute__((vector_size(CTR_BLOCK)));
+
+static inline void ctr_xor_block(
+	unsigned char *out, const unsigned char *in, const unsigned char *stream)
+{
+	ctr_block a, b;
+
+	memcpy(&a, in, CTR_BLOCK);
+	memcpy(&b, stream, CTR_BLOCK);
+	a ^= b;
+	memcpy(out, &a, CTR_BLOCK);
+}
+
 static void ctr_xor(
 	unsigned char *out, const unsigned char *in, const unsigned char *stream, size_t len)
 {
-	uint64_t a[2], b[2];
-
 	for (; len >= CTR_BLOCK; len -= CTR_BLOCK) {
-		memcpy(a, in, CTR_BLOCK);
-		memcpy(b, stream, CTR_BLOCK);
-		a[0] ^= b[0];
-		a[1] ^= b[1];
-		memcpy(out, a, CTR_BLOCK);
+		ctr_xor_block(out, in, stream);
 		in += CTR_BLOCK;
 		stream += CTR_BLOCK;
 		out += CTR_BLOCK;
@@ -137,28 +145,39 @@ static void ctr_xor(
 		*out++ = *in++ ^ *stream++;
 }
 
-static int ctr_crypt(void *arg, unsigned char *out, size_t *out_len, size_t out_size,
-	const unsigned char *in, size_t len)
+static __attribute__((noinline)) int ctr_crypt_some(
+	struct ctr *ctr, unsigned char *out, const unsigned char *in, size_t len)
 {
-	struct ctr *ctr = arg;
-	size_t left = len, n;
+	size_t n;
 
-	*out_len = 0;
-	if (out_size < len)
-		return 0;
-	while (left) {
+	while (len) {
 		if (ctr->used == ctr->made && !ctr_make(ctr))
 			return 0;
 		n = ctr->made - ctr->used;
-		if (n > left)
-			n = left;
+		if (n > len)
+			n = len;
 		ctr_xor(out, in, ctr->ahead + ctr->used, n);
 		ctr->used += n;
 		out += n;
 		in += n;
-		left -= n;
+		len -= n;
 	}
+	return 1;
+}
+
+/* Called for every 16 bytes: what does not fit that is kept out of line. */
+static int ctr_crypt(void *arg, unsigned char *out, size_t *out_len, size_t out_size,
+	const unsigned char *in, size_t len)
+{
+	struct ctr *ctr = arg;
+
+	if (out_size < len)
+		return 0;
 	*out_len = len;
+	if (len != CTR_BLOCK || ctr->made - ctr->used < CTR_BLOCK)
+		return ctr_crypt_some(ctr, out, in, len);
+	ctr_xor_block(out, in, ctr->ahead + ctr->used);
+	ctr->used += CTR_BLOCK;
 	return 1;
 }
 

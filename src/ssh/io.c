@@ -22,6 +22,8 @@
 
 /* Sent bytes stay at the queue's front until they are this many, so that it is not moved often. */
 #define IO_COMPACT (256 * 1024)
+/* What one call takes from the socket: four times what libssh2 asks for. */
+#define IO_AHEAD (64 * 1024)
 /* A server's version line and its lists of algorithms take 2 KiB. */
 #define IO_HELLO_MAX 65536
 
@@ -32,6 +34,7 @@ struct ssh_io *io_new(int fd, bool tcp)
 	io->fd = fd;
 	io->tcp = tcp;
 	io->quota = SIZE_MAX;
+	io->ahead = mem_alloc(IO_AHEAD);
 	return io;
 }
 
@@ -42,6 +45,7 @@ void io_free(struct ssh_io *io)
 	if (io->fd >= 0)
 		close(io->fd);
 	buf_fini(&io->hello);
+	free(io->ahead);
 	buf_fini(&io->out);
 	free(io);
 }
@@ -53,14 +57,14 @@ size_t io_pending(const struct ssh_io *io)
 
 bool io_may_read(const struct ssh_io *io)
 {
-	return !io->starved && io->quota;
+	return io->ahead_len || (!io->starved && io->quota);
 }
 
 bool io_readable(const struct ssh_io *io)
 {
 	struct pollfd p = { io->fd, POLLIN, 0 };
 
-	return poll(&p, 1, 0) > 0;
+	return io->ahead_len || poll(&p, 1, 0) > 0;
 }
 
 static void io_break(struct ssh_io *io, int errnum)
@@ -111,6 +115,32 @@ static ssize_t io_on_send(
 	return (ssize_t)len;
 }
 
+/* One call to the system where libssh2, which asks for 16 KiB, would make several. */
+static ssize_t io_read_ahead(struct ssh_io *io)
+{
+	size_t most = io->quota < IO_AHEAD ? io->quota : IO_AHEAD;
+	ssize_t n;
+
+	do {
+		n = recv(io->fd, io->ahead, most, 0);
+	} while (n < 0 && errno == EINTR);
+	if (n < 0 && errno == EAGAIN) {
+		io->starved = true;
+		return -EAGAIN;
+	}
+	if (n <= 0) {
+		io_break(io, n < 0 ? errno : 0);
+		return n < 0 ? -errno : 0;
+	}
+	io->ahead_off = 0;
+	io->ahead_len = (size_t)n;
+	io->received += n;
+	io->quota -= (size_t)n;
+	if (io->keep_hello && io->hello.len < IO_HELLO_MAX)
+		buf_add(&io->hello, io->ahead, (size_t)n);
+	return n;
+}
+
 static ssize_t io_on_recv(libssh2_socket_t fd, void *bytes, size_t len, int flags, void **abstract)
 {
 	struct ssh_io *io = *abstract;
@@ -122,21 +152,17 @@ static ssize_t io_on_recv(libssh2_socket_t fd, void *bytes, size_t len, int flag
 		return 0;
 	if (!io_may_read(io))
 		return -EAGAIN;
-	do {
-		n = recv(io->fd, bytes, len < io->quota ? len : io->quota, 0);
-	} while (n < 0 && errno == EINTR);
-	if (n > 0) {
-		io->received += n;
-		io->quota -= (size_t)n;
-		if (io->keep_hello && io->hello.len < IO_HELLO_MAX)
-			buf_add(&io->hello, bytes, (size_t)n);
-	} else if (n < 0 && errno == EAGAIN) {
-		io->starved = true;
-		return -EAGAIN;
-	} else {
-		io_break(io, n < 0 ? errno : 0);
+	if (!io->ahead_len) {
+		n = io_read_ahead(io);
+		if (n <= 0)
+			return n;
 	}
-	return n < 0 ? -errno : n;
+	if (len > io->ahead_len)
+		len = io->ahead_len;
+	memcpy(bytes, io->ahead + io->ahead_off, len);
+	io->ahead_off += len;
+	io->ahead_len -= len;
+	return (ssize_t)len;
 }
 
 static void io_on_disconnect(LIBSSH2_SESSION *session, int reason, const char *message,

@@ -35,7 +35,7 @@
 #define SESSION_ROUNDS 8
 /* What a round takes from the socket: few enough bytes that they are still in the processor's
  * cache when the channels hand them on. */
-#define SESSION_QUOTA ((size_t)128 * 1024)
+#define SESSION_QUOTA ((size_t)64 * 1024)
 /* Channels stop writing when this much waits for the socket. */
 #define SESSION_QUEUE_MAX ((size_t)128 * 1024)
 /* Below sshd's MaxSessions of 10; more wait for their turn. */

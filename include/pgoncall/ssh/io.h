@@ -31,7 +31,9 @@ struct ssh_io {
 	char said[160];   /* the server's parting words, sanitised; "" where there were none */
 	bool keep_hello;  /* what comes is copied: the handshake has not begun to encrypt */
 	struct buf hello;
-	void *auth;       /* whoever authenticates at the moment (keyboard-interactive) */
+	unsigned char *ahead;        /* what one call read; libssh2 takes it in smaller portions */
+	size_t ahead_off, ahead_len; /* which of it waits for libssh2 */
+	void *auth; /* whoever authenticates at the moment (keyboard-interactive) */
 };
 
 /* Takes fd. */
@@ -46,9 +48,9 @@ void io_session_free(struct ssh_io *io, struct _LIBSSH2_SESSION *session, const 
 
 /* Bytes that wait for the socket. */
 size_t io_pending(const struct ssh_io *io);
-/* Neither starved nor at the end of its quota. */
+/* Bytes wait here, or it is neither starved nor at the end of its quota. */
 bool io_may_read(const struct ssh_io *io);
-/* The socket holds something to read, or its end. */
+/* Bytes wait here, or the socket holds some, or its end. */
 bool io_readable(const struct ssh_io *io);
 /* Sends what the socket takes. */
 void io_flush(struct ssh_io *io);
