@@ -217,13 +217,13 @@ static void skip_backslash(struct lexer *lx, bool formatted, bool raw)
 	lx->s++;
 }
 
-/* lx->s is at the prefix; afterwards after the closing quotes. */
 /* Nothing that a string's end depends on. */
 static bool is_plain(char c, char quote)
 {
 	return c != quote && c != '\\' && c != '\n' && c != '\r' && c != '{';
 }
 
+/* lx->s is at the prefix; afterwards after the closing quotes. */
 static void skip_string(struct lexer *lx, size_t prefix, int nesting)
 {
 	bool formatted = false, raw = false;
@@ -240,6 +240,8 @@ static void skip_string(struct lexer *lx, size_t prefix, int nesting)
 	while (lx->s < lx->end) {
 		while (lx->s < lx->end && is_plain(*lx->s, quote))
 			lx->s++;
+		if (lx->s == lx->end)
+			break;
 		if (at_quotes(lx, quote, quotes)) {
 			lx->s += quotes;
 			return;
@@ -256,7 +258,7 @@ static void skip_string(struct lexer *lx, size_t prefix, int nesting)
 				lx->s++;
 			else
 				skip_field(lx, quote, quotes, nesting);
-		} else if (lx->s < lx->end) {
+		} else {
 			lx->s++;
 		}
 	}
