@@ -78,10 +78,10 @@ struct app {
 	struct loop_signal *winch, *term_signal, *hup;
 	struct loop_timer *draw;      /* a drawing is due */
 	struct loop_timer *tick;      /* ages, the countdown */
+	struct loop_timer *escape;    /* whether anything follows an escape byte */
 	struct loop_timer *silence;   /* an unanswered confirmation is No */
 	bool quit;
 	int64_t drawn_at;             /* monotonic: the last drawing */
-	bool odd_tick;                /* ages are drawn anew every second tick */
 	int64_t asleep;               /* how long this machine has slept in its life, ns */
 
 	struct target *target;

@@ -16,7 +16,10 @@
 
 /* Drawings are at least this far apart, so that a flood of events costs no more. */
 #define DRAW_DELAY_MS 15
-#define TICK_MS       500
+#define TICK_MS       1000
+/* An escape byte that nothing followed waits inside curses for 25 ms (term.c). */
+#define ESCAPE_MS     30
+#define AGES_MS       750
 /* Above the jitter between reading two clocks, far below any lid closed. */
 #define SLEEP_NOTICED_NS (2 * CLOCK_NS_PER_S)
 
@@ -376,14 +379,11 @@ static bool loop_has_hung_up(struct app *app)
 	return poll(&fd, 1, 0) > 0 && (fd.revents & (POLLHUP | POLLERR | POLLNVAL));
 }
 
-static void loop_on_keys(struct loop_poll *poll_handle, int events, void *arg)
+static void loop_take_keys(struct app *app)
 {
-	struct app *app = arg;
 	uint32_t key;
 	bool any = false;
 
-	(void)poll_handle;
-	(void)events;
 	while (!app->quit && term_key(app->term, &key)) {
 		any = true;
 		loop_key(app, key);
@@ -393,6 +393,26 @@ static void loop_on_keys(struct loop_poll *poll_handle, int events, void *arg)
 		loop_timer_again(app->draw, 1, 0);
 	if (!any && loop_has_hung_up(app))
 		app_quit(app);
+}
+
+static void loop_on_escape(struct loop_timer *timer, void *arg)
+{
+	struct app *app = arg;
+
+	loop_timer_stop(timer);
+	app->escape = NULL;
+	loop_take_keys(app);
+}
+
+static void loop_on_keys(struct loop_poll *poll_handle, int events, void *arg)
+{
+	struct app *app = arg;
+
+	(void)poll_handle;
+	(void)events;
+	loop_take_keys(app);
+	if (!app->quit && !app->escape)
+		app->escape = loop_timer_start(app->loop, ESCAPE_MS, 0, loop_on_escape, app);
 }
 
 /* --- time and signals ------------------------------------------------------------------------ */
@@ -422,11 +442,8 @@ static void loop_on_tick(struct loop_timer *timer, void *arg)
 	loop_notice_sleep(app);
 	if (app->target)
 		app_arm_tick(app);
-	/* An escape byte that nothing followed waits inside curses. */
-	loop_on_keys(NULL, 0, app);
-	/* Ages are shown in seconds; the tick is shorter for the keys' sake. */
-	app->odd_tick = !app->odd_tick;
-	if (app->odd_tick)
+	/* Ages are shown in seconds; what was drawn lately shows them well enough. */
+	if (clock_monotonic() - app->drawn_at > AGES_MS * CLOCK_NS_PER_MS)
 		app_dirty(app);
 }
 
@@ -501,8 +518,9 @@ void app_terminal_stop(struct app *app)
 	loop_signal_stop(app->hup);
 	loop_timer_stop(app->tick);
 	loop_timer_stop(app->draw);
+	loop_timer_stop(app->escape);
 	loop_timer_stop(app->silence);
-	app->draw = app->silence = NULL;
+	app->draw = app->escape = app->silence = NULL;
 	term_stop(app->term);
 	app->term = NULL;
 	mem_set_fatal_hook(NULL);

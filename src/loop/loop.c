@@ -42,6 +42,7 @@ struct loop_timer {
 struct loop_poll {
 	uv_poll_t uv;
 	int events; /* what is asked for, in our bits */
+	int armed;  /* what libuv watches, in its own */
 	void (*cb)(struct loop_poll *poll, int events, void *arg);
 	void *arg;
 };
@@ -243,6 +244,7 @@ static void loop_on_poll(uv_poll_t *uv, int status, int events)
 	int ours = 0;
 
 	if (status < 0) {
+		poll->armed = 0; /* libuv watches no further after an error */
 		poll->cb(poll, poll->events, poll->arg);
 		return;
 	}
@@ -276,6 +278,9 @@ void loop_poll_change(struct loop_poll *poll, int events)
 		uv |= UV_READABLE;
 	if (events & LOOP_WRITE)
 		uv |= UV_WRITABLE;
+	if (uv == poll->armed)
+		return;
+	poll->armed = uv;
 	if (uv)
 		uv_poll_start(&poll->uv, uv, loop_on_poll);
 	else
