@@ -115,22 +115,10 @@ struct pty *fixture_open(struct fixture *f, int rows, int cols, const char *cons
 	return fixture_open_env(f, rows, cols, arguments, NULL);
 }
 
-static char *machine_library(void)
-{
-	const char *build = getenv("BUILD");
-	char *path = mem_printf("%s/pty/machine.so", str_empty(build) ? "build" : build);
-	char *absolute = realpath(path, NULL);
-
-	if (absolute == NULL)
-		fail_msg("%s is not there", path);
-	free(path);
-	return absolute;
-}
-
 struct pty *fixture_open_machine(
 	struct fixture *f, int rows, int cols, const char *const *arguments)
 {
-	char *library = machine_library();
+	char *library = sandbox_built("pty/machine.so");
 	char *preload = mem_printf("LD_PRELOAD=%s", library);
 	char *machine = mem_printf("PGONCALL_TEST_MACHINE=%s", f->home);
 	const char *const env[] = { preload, machine, NULL };

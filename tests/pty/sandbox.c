@@ -120,8 +120,8 @@ static char *checker_options(const char *dir)
 {
 	const char *given = getenv("ASAN_OPTIONS");
 
-	return mem_printf("ASAN_OPTIONS=%s%sverify_asan_link_order=0:log_path=%s/checker", str_empty(given) ? "" : given,
-		str_empty(given) ? "" : ":", dir);
+	return mem_printf("ASAN_OPTIONS=%s%sverify_asan_link_order=0:log_path=%s/checker",
+		str_empty(given) ? "" : given, str_empty(given) ? "" : ":", dir);
 }
 
 char **sandbox_env(const char *dir, const char *const *additions)
@@ -254,6 +254,20 @@ int sandbox_program(struct strlist *argv, struct err *err)
 		ret = add_path(argv, path, err);
 	free(path);
 	return ret;
+}
+
+char *sandbox_built(const char *name)
+{
+	const char *build = getenv("BUILD");
+	char *path = mem_printf("%s/%s", str_empty(build) ? "build" : build, name);
+	char *absolute = realpath(path, NULL);
+
+	if (absolute == NULL) {
+		fprintf(stderr, "%s is not there\n", path);
+		abort();
+	}
+	free(path);
+	return absolute;
 }
 
 int sandbox_slowness(void)

@@ -35,6 +35,10 @@ bool sandbox_has_report(const char *dir);
  * not there. */
 int sandbox_program(struct strlist *argv, struct err *err);
 
+/* The absolute path of what was built, NAME in $BUILD or build, to be freed; ends the program where
+ * it is not there. */
+char *sandbox_built(const char *name);
+
 /* How often longer than usual the tests wait: $PGONCALL_TEST_SLOW, 1 to 100; else 1, or 10 under a
  * wrapper. */
 int sandbox_slowness(void);

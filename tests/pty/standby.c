@@ -13,6 +13,7 @@
 #include <stdlib.h>
 #include <string.h>
 #include <sys/socket.h>
+#include <sys/stat.h>
 #include <unistd.h>
 
 #include <pgoncall/base/buf.h>
@@ -20,6 +21,7 @@
 
 #include "daemon.h"
 #include "run.h"
+#include "sandbox.h"
 
 #define RULES                                                                                      \
 	"VALUES ('host replication postgres all trust # standby of a test'),"                      \
@@ -28,6 +30,7 @@
 struct standby {
 	struct range *range;
 	char *dir; /* the standby's data is in dir/data, its socket and log beside it */
+	char *library;
 	pid_t server;
 	int port;
 	bool admitted; /* the rules stand */
@@ -67,7 +70,8 @@ static int port_find(struct err *err)
 }
 
 /* The server refuses root: the postgres account serves then, and ends with the test program. $1 is
- * the directory, $2 that of the server's programs, $3 whom to copy, $4 the port. */
+ * the directory, $2 that of the server's programs, $3 whom to copy, $4 the port, $5 what gives the
+ * server its clock (preload/machine.c). */
 #define AS_SERVER                                                                                  \
 	"as=; if [ \"$(id -u)\" = 0 ]; then chown postgres \"$1\";"                                \
 	" as='setpriv --reuid=postgres --regid=postgres --init-groups --pdeathsig=KILL --'; fi\n"
@@ -81,6 +85,7 @@ static const char copy_script[] = AS_SERVER
 	" $as \"$2/pg_basebackup\" -D \"$1/data\" -R -X stream -c fast -d \"$3\" 2>\"$1/copy.log\""
 	" && exit; rm -rf \"$1/data\"; sleep 0.1; done; cat \"$1/copy.log\" >&2; exit 1";
 static const char serve_script[] = AS_SERVER
+	"export LD_PRELOAD=\"$5\" PGONCALL_TEST_MACHINE=\"$1\"\n"
 	"cd \"$1\"; exec $as \"$2/postgres\" -D \"$1/data\" -p \"$4\" -c listen_addresses=127.0.0.1"
 	" -c \"unix_socket_directories=$1\"";
 static const char ready_script[] =
@@ -91,15 +96,15 @@ static const char ready_script[] =
 
 /* Words for a shell that runs the script. */
 struct words {
-	const char *argv[9];
+	const char *argv[10];
 	char port[16];
 };
 
 static void words_fill(struct words *words, const struct standby *s, const char *script)
 {
-	const char *const argv[9] = { "sh", "-ec", script, "sh", s->dir,
+	const char *const argv[10] = { "sh", "-ec", script, "sh", s->dir,
 		range_value(s->range, "PG_BIN"), range_value(s->range, "ADMIN_CONNINFO"),
-		words->port, NULL };
+		words->port, s->library, NULL };
 
 	snprintf(words->port, sizeof(words->port), "%d", s->port);
 	memcpy(words->argv, argv, sizeof(argv));
@@ -143,6 +148,7 @@ struct standby *standby_new(struct range *r, struct err *err)
 	struct standby *s = mem_calloc(1, sizeof(*s));
 
 	s->range = r;
+	s->library = sandbox_built("pty/machine-plain.so");
 	s->dir = mem_printf("/tmp/pgoncall-standby.%d.XXXXXX", (int)getpid());
 	if (mkdtemp(s->dir) == NULL) {
 		err_system(err, errno, "cannot make %s", s->dir);
@@ -166,8 +172,23 @@ void standby_free(struct standby *s)
 		fprintf(stderr, "%s\n", err.text);
 	if (s->dir[0] != '\0' && script_run(s, "rm -rf \"$1\"", &err) < 0)
 		fprintf(stderr, "%s\n", err.text);
+	free(s->library);
 	free(s->dir);
 	free(s);
+}
+
+void standby_set_clock(const struct standby *s, int behind_s)
+{
+	char *path = mem_printf("%s/behind", s->dir);
+	FILE *file = fopen(path, "w");
+
+	if (file == NULL)
+		abort();
+	fprintf(file, "%d", behind_s);
+	fclose(file);
+	if (chmod(path, 0644) < 0)
+		abort();
+	free(path);
 }
 
 int standby_port(const struct standby *s)

@@ -16,6 +16,9 @@ struct standby *standby_new(struct range *r, struct err *err);
 /* Ends it, removes its files. NULL is allowed. */
 void standby_free(struct standby *s);
 
+/* From now on the server's clock lags by so many seconds; 0: not any more. */
+void standby_set_clock(const struct standby *s, int behind_s);
+
 /* It listens on 127.0.0.1, at this port. */
 int standby_port(const struct standby *s);
 

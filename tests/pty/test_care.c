@@ -19,6 +19,7 @@
 #include <pgoncall/base/str.h>
 
 #include "care.h"
+#include "daemon.h"
 #include "sandbox.h"
 #include "texts.h"
 
@@ -232,7 +233,8 @@ static void care_says_that_no_slot_is_free(void **state)
 
 	fill_all_slots(care);
 	p = fixture_console(f, 36, 120);
-	pty_wait_text(p, "no[ │]+\\n[ 0-9|│]*connection slot left|no connection slot left", LIVE_MS);
+	pty_wait_text(
+		p, "no[ │]+\\n[ 0-9|│]*connection slot left|no connection slot left", LIVE_MS);
 	pty_wait_text(p, "Trying again in", PTY_WAIT_MS);
 	pty_assert_alive(p);
 	care_release_sessions(care);
@@ -512,9 +514,62 @@ static void care_refuses_to_act_on_a_standby(void **state)
 	fixture_quit(p);
 }
 
+static void wait_until_active(const char *where, const char *name)
+{
+	const char *const argv[] = { "sh", "-ec",
+		"until psql -XqAtc \"SELECT application_name FROM pg_stat_activity"
+		" WHERE state = 'active'\" \"$1\" | grep -qx \"$2\"; do sleep 0.05; done",
+		"sh", where, name, NULL };
+	struct run_options options = { .argv = argv };
+	struct run_result result;
+	struct err err = { 0 };
+
+	fixture_check(run_program(&options, &result, &err), &err);
+	run_result_fini(&result);
+}
+
+/* Nobody waits five minutes here: the transaction begins under a clock that lags. */
+static void care_tells_of_a_long_transaction(void **state)
+{
+	struct care *care = *state;
+	struct fixture *f = care->fixture;
+	const char *arguments[] = { "-c", NULL, "check", "prod", NULL };
+	struct err err = { 0 };
+	struct run_result result;
+	char *config, *where, *log;
+	pid_t report;
+	bool found;
+
+	care->standby = standby_new(f->range, &err);
+	if (care->standby == NULL)
+		fail_msg("%s", err.text);
+	standby_set_clock(care->standby, 400);
+	where = mem_printf(
+		"host=127.0.0.1 port=%d user=bo1 dbname=boardofone application_name=report",
+		standby_port(care->standby));
+	log = mem_printf("%s/report.log", f->home);
+	report = daemon_start(
+		(const char *const[]){ "psql", "-Xqc", "SELECT pg_sleep(600)", where, NULL }, -1,
+		log, &err);
+	free(log);
+	wait_until_active(where, "report");
+	standby_set_clock(care->standby, 0);
+	config = standby_config(care);
+	arguments[1] = config;
+	fixture_run(f, arguments, &result);
+	daemon_stop(report);
+	found = strstr(buf_str(&result.out), "has been in one transaction for 6 min") != NULL &&
+		strstr(buf_str(&result.out), "(bo1, report, ") != NULL;
+	if (!found)
+		fail_msg("%s%s", buf_str(&result.out), buf_str(&result.err));
+	run_result_fini(&result);
+	free(config);
+	free(where);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, care_setup, care_teardown)
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(care_outlives_a_server_that_stops_and_starts),
@@ -527,7 +582,10 @@ int main(void)
 		TEST(care_is_left_while_an_act_runs),
 		TEST(care_repeats_no_act),
 		TEST(care_refuses_to_act_on_a_standby),
+		TEST(care_tells_of_a_long_transaction),
 	};
 
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
 	return cmocka_run_group_tests(tests, care_group_setup, care_group_teardown);
 }
