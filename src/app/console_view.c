@@ -227,6 +227,7 @@ static void view_show_revisions(struct app *app)
 		.running = running.id,
 		.running_down = running.down,
 		.running_sure = running.sure,
+		.running_blocked = running.blocked,
 	};
 
 	console_set_revisions(app->console, &view);

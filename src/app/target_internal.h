@@ -141,6 +141,7 @@ struct target_revisions {
 	char *began;                     /* the revision; NULL: nothing */
 	bool began_down;
 	bool runs;                       /* the last snapshot shows a migration's session */
+	bool blocked;                    /* which waits for a lock */
 };
 
 /* A transport with what is needed to keep it up. */

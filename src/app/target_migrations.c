@@ -512,14 +512,21 @@ static bool is_applied(const struct migration_revision *revision)
 	       (revision->state == MIGRATION_APPLIED || revision->state == MIGRATION_CURRENT);
 }
 
-static bool shows_migration(const struct db_snapshot *snapshot)
+/* Blocked: each migration's session waits for a lock. */
+static void look_for_migration(const struct db_snapshot *snapshot, bool *runs, bool *blocked)
 {
+	const struct db_session *s = snapshot->sessions;
 	size_t i;
 
-	for (i = 0; i < snapshot->n_sessions; i++)
-		if (snapshot->sessions[i].migration)
-			return true;
-	return false;
+	*runs = false;
+	*blocked = true;
+	for (i = 0; i < snapshot->n_sessions; i++) {
+		if (!s[i].migration)
+			continue;
+		*runs = true;
+		*blocked = *blocked && s[i].waits_for.mode[0];
+	}
+	*blocked = *blocked && *runs;
 }
 
 void target_migrations_note(struct target *target, const struct log_match *match)
@@ -541,25 +548,25 @@ struct target_running target_running(const struct target *target)
 	const struct migration_revision *revision;
 
 	if (!graph || !r->runs)
-		return (struct target_running){ NULL, false, false };
+		return (struct target_running){ .id = NULL };
 	revision = r->began ? migration_graph_find(graph, r->began) : NULL;
 	if (revision && is_applied(revision) == r->began_down)
-		return (struct target_running){ revision->id, r->began_down, true };
+		return (struct target_running){ revision->id, r->began_down, true, r->blocked };
 	if (graph->pending.n)
 		return (struct target_running){ graph->revisions[graph->pending.items[0]].id, false,
-			false };
-	return (struct target_running){ NULL, false, false };
+			false, r->blocked };
+	return (struct target_running){ .id = NULL };
 }
 
 void target_migrations_mark(struct target *target)
 {
 	struct target_revisions *r = &target->revisions;
 	const struct strlist *rows = NULL;
-	bool changed, ran = r->runs;
+	bool changed = false, ran = r->runs, was_blocked = r->blocked;
 
 	if (!target->snapshot)
 		return;
-	r->runs = shows_migration(target->snapshot);
+	look_for_migration(target->snapshot, &r->runs, &r->blocked);
 	if (!r->sources.merged)
 		return;
 	switch (target->snapshot->version_table) {
@@ -569,14 +576,15 @@ void target_migrations_mark(struct target *target)
 		break;
 	case DB_VERSION_TABLE_LOCKED:
 		/* A migration holds it for now: what was known stands. */
-		return;
+		break;
 	default:
 		break;
 	}
-	changed = migration_sources_mark(&r->sources, rows);
+	if (target->snapshot->version_table != DB_VERSION_TABLE_LOCKED)
+		changed = migration_sources_mark(&r->sources, rows);
 	if (r->sources.merged->unknown_rows.n && clock_monotonic() - r->read_at > FILES_AGAIN_NS)
 		target_migrations_start(target);
-	if (changed || ran != r->runs)
+	if (changed || ran != r->runs || was_blocked != r->blocked)
 		target_migrations_tell(target);
 }
 

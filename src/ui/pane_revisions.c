@@ -36,14 +36,23 @@ static bool revisions_is_running(const struct pane_revisions *self, size_t i)
 	       strcmp(self->view.running, self->view.graph->revisions[i].id) == 0;
 }
 
+static const char *revisions_running_word(const struct revisions_view *view)
+{
+	static const char *const words[][2] = {
+		{ "running?", "running?, blocked" },
+		{ "RUNNING", "RUNNING, blocked" },
+		{ "RUNNING DOWN", "RUNNING DOWN, blocked" },
+	};
+
+	return words[view->running_down ? 2 : view->running_sure][view->running_blocked];
+}
+
 static const char *revisions_state_word(const struct pane_revisions *self, size_t i)
 {
 	const struct migration_graph *graph = self->view.graph;
 
 	if (revisions_is_running(self, i))
-		return self->view.running_down   ? "RUNNING DOWN"
-		       : self->view.running_sure ? "RUNNING"
-						 : "running?";
+		return revisions_running_word(&self->view);
 	switch (graph->revisions[i].state) {
 	case MIGRATION_CURRENT:
 		return "CURRENT";
@@ -370,7 +379,7 @@ static void revisions_title(struct pane *pane, struct buf *out)
 	else
 		buf_printf(out, " · %zu pending", graph->pending.n);
 	if (self->view.running)
-		buf_add_str(out, " · running");
+		buf_add_str(out, self->view.running_blocked ? " · running, blocked" : " · running");
 	if (revisions_colours_differ(self))
 		buf_add_str(out, " · skew");
 	if (graph->problems.n) {

@@ -250,7 +250,7 @@ static void revisions_show_what_runs(void **state)
 
 	stage(f, "stuck-migration");
 	p = fixture_console(f, 36, 120);
-	pty_wait_text(p, "○ 622dbc22743e .*(RUNNING|running\\?)", LIVE_MS);
+	pty_wait_text(p, "○ 622dbc22743e .*(RUNNING|running\\?), blocked", LIVE_MS);
 	fixture_quit(p);
 }
 

@@ -167,6 +167,7 @@ struct target_running {
 	const char *id; /* NULL: none */
 	bool down;      /* it is taken back */
 	bool sure;      /* a log says so; else it is the one that comes next, and a migration runs */
+	bool blocked;   /* its session waits for a lock */
 };
 struct target_running target_running(const struct target *target);
 /* NAME or SCHEMA.NAME, not quoted: as configured, else as the catalogue says; NULL: not looked for yet. */

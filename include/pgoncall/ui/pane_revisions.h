@@ -23,6 +23,7 @@ struct revisions_view {
 	const char *running;                     /* the revision that runs now; NULL: none */
 	bool running_down;                       /* it is taken back */
 	bool running_sure;                       /* a log says that it began */
+	bool running_blocked;                    /* it waits for a lock */
 };
 
 /* SQL that a revision would run, as far as it was printed. Copied. */

@@ -154,6 +154,9 @@ static void revisions_show_what_runs(void **state)
 	scene.view.running_sure = true;
 	console_set_revisions(scene.console, &scene.view);
 	expect_screen(&scene, 14, 80, false, "revisions-running-80x14");
+	scene.view.running_blocked = true;
+	console_set_revisions(scene.console, &scene.view);
+	expect_screen(&scene, 14, 80, false, "revisions-blocked-80x14");
 	scene_fini(&scene);
 }
 
