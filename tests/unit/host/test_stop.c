@@ -1,0 +1,299 @@
+/*
+ * Ending marked processes: the script against real ones of this machine, and its report.
+ */
+#include <setjmp.h>
+#include <signal.h>
+#include <stdarg.h>
+#include <stddef.h>
+#include <stdint.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <string.h>
+#include <sys/prctl.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <cmocka.h>
+
+#include <pgoncall/base/mem.h>
+#include <pgoncall/base/str.h>
+#include <pgoncall/host/quote.h>
+#include <pgoncall/host/stop.h>
+
+#include "support.h"
+
+/* --- processes ------------------------------------------------------------------------------- */
+
+struct fixture {
+	char mark[32];
+	char dir[32]; /* each process says there that it has begun: a file with its pid */
+};
+
+static int set_up(void **state)
+{
+	struct fixture *f = mem_calloc(1, sizeof(*f));
+
+	snprintf(f->mark, sizeof(f->mark), "PGONCALL_STEP=%06x", (unsigned)getpid() & 0xffffff);
+	strcpy(f->dir, "/tmp/pgoncall-stop-XXXXXX");
+	assert_non_null(mkdtemp(f->dir));
+	/* What is left without its parent comes to us, and is reaped. */
+	prctl(PR_SET_CHILD_SUBREAPER, 1);
+	*state = f;
+	return 0;
+}
+
+static long pid_of(const struct fixture *f, const char *name)
+{
+	char *path = mem_printf("%s/%s", f->dir, name);
+	FILE *file = NULL;
+	long pid = 0;
+	int i;
+
+	for (i = 0; i < 1000 && pid == 0; i++) {
+		file = fopen(path, "r");
+		if (file && fscanf(file, "%ld\n", &pid) != 1)
+			pid = 0;
+		if (file)
+			fclose(file);
+		if (!pid)
+			usleep(10000);
+	}
+	assert_true(pid > 0);
+	free(path);
+	return pid;
+}
+
+static void reap(void)
+{
+	while (waitpid(-1, NULL, WNOHANG) > 0)
+		continue;
+}
+
+static bool lives(long pid)
+{
+	reap();
+	return kill((pid_t)pid, 0) == 0;
+}
+
+static int tear_down(void **state)
+{
+	struct fixture *f = *state;
+	char *line = mem_printf("cat %s/* 2>/dev/null", f->dir);
+	struct buf pids = BUF_INIT;
+	struct strlist words;
+	size_t i;
+
+	shell(line, &pids);
+	strlist_init(&words);
+	strlist_add_words(&words, buf_str(&pids));
+	for (i = 0; i < words.n; i++)
+		kill((pid_t)atol(words.items[i]), SIGKILL);
+	alarm(20); /* a process that was not told of is a defect of the test */
+	while (waitpid(-1, NULL, 0) > 0)
+		continue;
+	alarm(0);
+	free(line);
+	line = mem_printf("rm -rf %s", f->dir);
+	assert_int_equal(system(line), 0);
+	free(line);
+	strlist_fini(&words);
+	buf_fini(&pids);
+	free(f);
+	return 0;
+}
+
+/* A session of its own, as sshd and container runtimes give a command; `name` tells its pid. */
+static void begin(const struct fixture *f, const char *mark, const char *script)
+{
+	if (fork() == 0) {
+		setsid();
+		if (mark)
+			putenv(mem_strdup(mark));
+		if (chdir(f->dir) == 0)
+			execl("/bin/sh", "sh", "-c", script, (char *)NULL);
+		_exit(127);
+	}
+}
+
+static void stop(const struct fixture *f, struct host_stop_report *report, struct buf *sentences)
+{
+	struct buf script = BUF_INIT, line = BUF_INIT, printed = BUF_INIT;
+
+	host_stop_script(f->mark, &script);
+	host_command_add_argv(
+		&line, (const char *const[]){ "setsid", "-w", "sh", "-c", buf_str(&script), NULL });
+	shell(buf_str(&line), &printed);
+	host_stop_read(buf_str(&printed), report, sentences);
+	if (!report->whole)
+		print_error("printed: %s\n", buf_str(&printed));
+	buf_fini(&printed);
+	buf_fini(&line);
+	buf_fini(&script);
+}
+
+#define SLEEP "sleep 1000"
+
+/* The shell, its child and one that lost the mark go; the same program of others stays. */
+static void stop_ends_what_is_marked_and_no_other(void **state)
+{
+	struct fixture *f = *state;
+	struct host_stop_report report;
+	struct buf text = BUF_INIT;
+	long shell_pid, child, bare, other, like;
+
+	begin(f, f->mark,
+		"echo $$ >shell; " SLEEP " & echo $! >child; env -i " SLEEP
+		" & echo $! >bare; wait");
+	begin(f, NULL, "echo $$ >other; exec " SLEEP);
+	begin(f, "PGONCALL_STEP=000000x", "echo $$ >like; exec " SLEEP);
+	shell_pid = pid_of(f, "shell");
+	child = pid_of(f, "child");
+	bare = pid_of(f, "bare");
+	other = pid_of(f, "other");
+	like = pid_of(f, "like");
+	stop(f, &report, &text);
+	assert_true(report.whole);
+	assert_int_equal(report.ended, 3);
+	assert_int_equal(report.left + report.denied + report.apart, 0);
+	assert_non_null(strstr(buf_str(&text), "it ended: "));
+	assert_non_null(strstr(buf_str(&text), " sleep"));
+	assert_false(lives(shell_pid));
+	assert_false(lives(child));
+	assert_false(lives(bare));
+	assert_true(lives(other));
+	assert_true(lives(like));
+	buf_fini(&text);
+}
+
+/* A mark that begins in the same way, or stands within another variable, is none. */
+static void stop_takes_no_mark_for_another(void **state)
+{
+	struct fixture *f = *state;
+	struct host_stop_report report;
+	struct buf text = BUF_INIT;
+	char *longer = mem_printf("%s0", f->mark);
+	char *within = mem_printf("SSH_ORIGINAL_COMMAND=env %s sh", f->mark);
+
+	begin(f, longer, "echo $$ >longer; exec " SLEEP);
+	begin(f, within, "echo $$ >within; exec " SLEEP);
+	pid_of(f, "longer");
+	pid_of(f, "within");
+	stop(f, &report, &text);
+	assert_true(report.whole);
+	assert_int_equal(report.ended + report.left + report.denied + report.apart, 0);
+	assert_non_null(strstr(buf_str(&text), "nothing was sent"));
+	assert_true(lives(pid_of(f, "longer")));
+	assert_true(lives(pid_of(f, "within")));
+	buf_fini(&text);
+	free(within);
+	free(longer);
+}
+
+/* What a step has started to stay is a session of its own. */
+static void stop_leaves_other_sessions_alone(void **state)
+{
+	struct fixture *f = *state;
+	struct host_stop_report report;
+	struct buf text = BUF_INIT;
+	long service;
+
+	begin(f, f->mark,
+		"echo $$ >shell; sleep 0.1; setsid sh -c 'echo $$ >service; exec " SLEEP
+		"' & " SLEEP);
+	service = pid_of(f, "service");
+	stop(f, &report, &text);
+	assert_true(report.whole);
+	assert_int_equal(report.ended, 2);
+	assert_int_equal(report.apart, 1);
+	assert_non_null(strstr(buf_str(&text), "session of its own: "));
+	assert_true(lives(service));
+	assert_false(lives(pid_of(f, "shell")));
+	buf_fini(&text);
+}
+
+/* Under a login shell that stayed and is not marked, as some do. */
+static void stop_ends_no_unmarked_leader(void **state)
+{
+	struct fixture *f = *state;
+	struct host_stop_report report;
+	struct buf text = BUF_INIT;
+	char *script = mem_printf("echo $$ >login; env %s sh -c 'echo $$ >shell; exec " SLEEP
+				  "' & wait; exec " SLEEP,
+		f->mark);
+	long login;
+
+	begin(f, NULL, script);
+	login = pid_of(f, "login");
+	pid_of(f, "shell");
+	stop(f, &report, &text);
+	assert_true(report.whole);
+	assert_int_equal(report.ended, 1);
+	assert_true(lives(login));
+	assert_false(lives(pid_of(f, "shell")));
+	buf_fini(&text);
+	free(script);
+}
+
+static void stop_says_what_does_not_end(void **state)
+{
+	struct fixture *f = *state;
+	struct host_stop_report report;
+	struct buf text = BUF_INIT;
+	long deaf;
+
+	begin(f, f->mark, "trap '' TERM; echo $$ >deaf; exec " SLEEP);
+	deaf = pid_of(f, "deaf");
+	stop(f, &report, &text);
+	assert_true(report.whole);
+	assert_int_equal(report.left, 1);
+	assert_int_equal(report.ended, 0);
+	assert_non_null(strstr(buf_str(&text), "goes on after 5 s"));
+	assert_true(lives(deaf));
+	buf_fini(&text);
+}
+
+/* --- the report ------------------------------------------------------------------------------ */
+
+static void stop_reads_a_report(void **state)
+{
+	struct host_stop_report report;
+	struct buf text = BUF_INIT;
+
+	(void)state;
+	host_stop_read("sent 12 sh\nsent 13 ev\033[2Jil (x) \nsent 14 sudo\ndenied 14 sudo\n"
+		       "apart 15 redis\nsh: noise\nleft 14\nleft 13\nend\n",
+		&report, &text);
+	assert_true(report.whole);
+	assert_int_equal(report.ended, 1);
+	assert_int_equal(report.left, 1);
+	assert_int_equal(report.denied, 1);
+	assert_int_equal(report.apart, 1);
+	assert_null(strchr(buf_str(&text), '\033'));
+	assert_non_null(strstr(buf_str(&text), "it ended: 12 sh\n"));
+	assert_non_null(strstr(buf_str(&text), "another user's): 14 sudo\n"));
+	buf_clear(&text);
+	host_stop_read("sent 12 sh\n", &report, &text);
+	assert_false(report.whole);
+	assert_non_null(strstr(buf_str(&text), "is not known"));
+	buf_clear(&text);
+	host_stop_read("", &report, &text);
+	assert_false(report.whole);
+	assert_non_null(strstr(buf_str(&text), "is not known"));
+	buf_fini(&text);
+}
+
+#define TEST(name) cmocka_unit_test_setup_teardown(name, set_up, tear_down)
+
+int main(void)
+{
+	const struct CMUnitTest tests[] = {
+		TEST(stop_ends_what_is_marked_and_no_other),
+		TEST(stop_takes_no_mark_for_another),
+		TEST(stop_leaves_other_sessions_alone),
+		TEST(stop_ends_no_unmarked_leader),
+		TEST(stop_says_what_does_not_end),
+		cmocka_unit_test(stop_reads_a_report),
+	};
+
+	return cmocka_run_group_tests(tests, NULL, NULL);
+}
