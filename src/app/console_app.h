@@ -38,6 +38,7 @@ enum app_question {
 	APP_ASK_RUN_REASON,
 	APP_ASK_RUN_LINK,
 	APP_ASK_RUN_INTERRUPT,
+	APP_ASK_RUN_STOP,
 	APP_ASK_RUN_RESUME,
 	APP_ASK_RUN_SETTLE,
 };
@@ -225,6 +226,8 @@ void app_complete_runbooks(const struct app *app, struct strlist *words);
 bool app_run_intent(struct app *app, const struct console_intent *intent);
 /* Ctrl-C. false: nothing of it runs. */
 bool app_run_interrupt(struct app *app);
+/* Whether that would do something. */
+bool app_run_is_interruptible(const struct app *app);
 /* Whether a command of it is under way. */
 bool app_run_is_busy(const struct app *app);
 /* After a snapshot, or a change of the link. */

@@ -72,6 +72,8 @@ void app_run_show(struct app *app)
 	if (r->exec)
 		view.output = run_exec_shown(r->exec, &view.dropped);
 	view.evidence = buf_str(&r->evidence.text);
+	view.interruptible = app_run_is_interruptible(app);
+	view.stopped = buf_str(&r->stop.text);
 	fresh = r->run->step != r->shown_step || r->run->state != r->shown_state;
 	r->shown_step = r->run->step;
 	r->shown_state = r->run->state;
@@ -113,6 +115,7 @@ static void run_clear_step(struct app_run *r)
 	r->began_ns = r->ended_ns = 0;
 	r->intent_seq = 0;
 	run_look_stop(r);
+	run_stop_clear(r);
 }
 
 static void run_judged(struct app_run *r)
@@ -171,6 +174,7 @@ static void run_send(struct app_run *r, struct runbook_event *event)
 
 	event->now_ns = clock_monotonic();
 	run_refresh_vars(r);
+	run_stop_mark(r);
 	if (event->kind != RUNBOOK_EVENT_TICK) {
 		loop_timer_stop(r->again);
 		r->again = NULL;
@@ -263,6 +267,7 @@ int run_open(struct app *app, struct runbook_library *library_take, const struct
 	r->place.section = app->section;
 	r->place.runtime = *target_runtime(app->target);
 	r->place.application = r->application;
+	r->place.mark = r->mark;
 	strlist_init(&r->links);
 	r->run = runbook_run_new(runbook, &options, NULL);
 	run_refresh_vars(r);
@@ -290,6 +295,7 @@ void run_free(struct app_run *r)
 	run_exec_free(r->exec);
 	run_exec_free(r->list);
 	run_look_stop(r);
+	run_stop_fini(r);
 	buf_fini(&r->evidence.text);
 	run_choices_fini(&r->choices);
 	strlist_fini(&r->links);
@@ -511,41 +517,92 @@ static void run_cancel_session(struct app_run *r)
 	app_act_begin(r->app, DB_ACTION_CANCEL, &session, 1);
 }
 
+static void run_wait_no_longer(struct app_run *r)
+{
+	if (r->executing)
+		run_event(r, RUNBOOK_EVENT_HALT, NULL);
+}
+
+static void run_wait_on(struct app_run *r)
+{
+	(void)r;
+}
+
+/* What can be done about a write that runs, or that may still run. */
+static const struct {
+	const char *text;
+	bool shell_only, running_only;
+	void (*act)(struct app_run *r);
+} run_interrupts[] = {
+	{ "Go on waiting for it", false, true, run_wait_on },
+	{ "Leave it alone", false, false, run_wait_on },
+	{ "End its process there, by TERM; asks first", true, false, run_stop_ask },
+	{ "Cancel its session's statement in the database; asks first", false, false,
+		run_cancel_session },
+	{ "Wait no longer: it goes on running there, its result is then unknown", false, true,
+		run_wait_no_longer },
+};
+
+static void run_ask_interrupt(struct app_run *r)
+{
+	struct strlist items;
+	size_t i;
+
+	strlist_init(&items);
+	for (i = 0; i < sizeof(run_interrupts) / sizeof(run_interrupts[0]); i++) {
+		if ((run_interrupts[i].shell_only && !run_stop_can(r)) ||
+			(run_interrupts[i].running_only && !r->executing) ||
+			(run_interrupts[i].act == run_wait_on && items.n))
+			continue;
+		r->interrupts[items.n] = (int)i;
+		strlist_add(&items, run_interrupts[i].text);
+	}
+	console_pick(r->app->console, APP_ASK_RUN_INTERRUPT,
+		r->executing ? "A write is under way" : "A write of unknown result", &items, 0);
+	strlist_fini(&items);
+}
+
+/* A write of unknown result may have a process that goes on. */
+bool app_run_is_interruptible(const struct app *app)
+{
+	const struct app_run *r = app->run;
+
+	return app_run_is_busy(app) ||
+	       (r && r->run->state == RUNBOOK_STATE_UNSETTLED && run_stop_can(r));
+}
+
 bool app_run_interrupt(struct app *app)
 {
 	struct app_run *r = app->run;
-	struct strlist items;
 
-	if (!r || (!r->executing && r->run->state != RUNBOOK_STATE_WATCHING))
+	if (!app_run_is_interruptible(app))
 		return false;
-	if (runbook_run_step(r->run)->mode == RUNBOOK_READ) {
-		run_event(r, RUNBOOK_EVENT_HALT, NULL);
+	if (runbook_run_step(r->run)->mode == RUNBOOK_WRITE) {
+		run_ask_interrupt(r);
 		return true;
 	}
-	strlist_init(&items);
-	strlist_add(&items, "Go on waiting for it");
-	strlist_add(&items, "Cancel its session's statement in the database; asks first");
-	strlist_add(&items, "Wait no longer: it goes on running there, its result is then unknown");
-	console_pick(app->console, APP_ASK_RUN_INTERRUPT, "A write is under way", &items, 0);
-	strlist_fini(&items);
+	if (r->executing)
+		run_stop_read(r);
+	run_event(r, RUNBOOK_EVENT_HALT, NULL);
 	return true;
 }
 
+/* The step may have ended meanwhile. */
 static void run_interrupted(struct app_run *r, size_t choice)
 {
-	if (choice == 1)
-		run_cancel_session(r);
-	else if (choice == 2 && r->executing)
-		run_event(r, RUNBOOK_EVENT_HALT, NULL);
+	if (choice < sizeof(r->interrupts) / sizeof(r->interrupts[0]) &&
+		(r->executing || r->run->state == RUNBOOK_STATE_UNSETTLED))
+		run_interrupts[r->interrupts[choice]].act(r);
 }
 
 /* --- what the console says ------------------------------------------------------------------- */
 
 static void run_declined(struct app_run *r, int id)
 {
+	if (id == APP_ASK_RUN_CONFIRM || id == APP_ASK_RUN_STOP)
+		app_confirm_over(r->app);
 	if (id != APP_ASK_RUN_CONFIRM)
 		return;
-	app_confirm_over(r->app);
 	run_event(r, RUNBOOK_EVENT_CANCEL, "No: nothing was sent.");
 }
 
@@ -583,6 +640,8 @@ bool app_run_intent(struct app *app, const struct console_intent *intent)
 		run_declined(r, intent->id);
 	else if (intent->id == APP_ASK_RUN_CONFIRM)
 		run_confirmed(r, text);
+	else if (intent->id == APP_ASK_RUN_STOP)
+		run_stop_confirmed(r, text);
 	else if (intent->id == APP_ASK_RUN_PICK)
 		run_picked(r, intent->index);
 	else if (intent->id == APP_ASK_RUN_VALUE)

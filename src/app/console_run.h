@@ -34,6 +34,23 @@ struct run_evidence {
 	int64_t since_ns; /* pictures before this say nothing about it */
 };
 
+/* Ending the process of the step at hand, there where it runs. */
+struct run_stop {
+	char *statement; /* exactly what is sent; NULL: nothing was asked for yet */
+	char *step;      /* whose process it is */
+	const char *want;
+	char *target;
+	bool local;  /* on this machine */
+	bool writes; /* the step does: the ending is a write, too, and has its intent */
+	struct gate_permit *permit;
+	unsigned attempt; /* which ending an intent is for */
+	int64_t intent_seq, began_ns;
+	struct host_run *run;
+	struct buf text; /* what the pane says about it */
+};
+
+#define RUN_MARK_START "PGONCALL_STEP="
+
 struct app_run {
 	struct app *app;
 	unsigned serial; /* an answer of the journal for another one is none for this */
@@ -41,6 +58,10 @@ struct app_run {
 	struct runbook_run *run;
 	struct run_place place;
 	char application[32]; /* of the sessions that its commands open: "pgoncall-3fa91c" */
+	char mark[32]; /* in the environment of the step's command, another for each attempt */
+	bool marked;   /* a command with this mark was begun */
+	struct run_stop stop;
+	int interrupts[4]; /* what the rows of the open question about an interruption do */
 	bool nameless; /* the step at hand was started under another name, which is not recorded */
 
 	struct run_exec *exec; /* of the step at hand, kept for its output; NULL: none yet */
@@ -88,6 +109,25 @@ char *run_refusal(struct app_run *r);
 void run_abandon(struct app_run *r);
 bool run_has_step_on(const struct app_run *r, enum runbook_place place);
 
+struct transport *run_transport(struct app_run *r);
+
+/* console_run_stop.c */
+/* Another mark, where the one there was may have been used. */
+void run_stop_mark(struct app_run *r);
+/* The mark that an earlier console recorded; it must be one. */
+bool run_is_mark(const char *mark);
+/* Whether the step at hand may have a process that can be ended: a command line's that was sent. A
+ * permit for its end would void the one that it still waits to be sent with. */
+bool run_stop_can(const struct app_run *r);
+/* A write's process: asks. */
+void run_stop_ask(struct app_run *r);
+void run_stop_confirmed(struct app_run *r, const char *typed);
+/* A read's: it was no write, and so its end is none. */
+void run_stop_read(struct app_run *r);
+/* Another step: what was said belongs to the one before. */
+void run_stop_clear(struct app_run *r);
+void run_stop_fini(struct app_run *r);
+
 /* console_run_pick.c */
 void run_pick(struct app_run *r);
 void run_picked(struct app_run *r, size_t index);
@@ -117,6 +157,7 @@ struct run_trace {
 	char *incident, *runbook, *step, *ts; /* owned; step: the last one recorded, or "" */
 	char *arrived; /* the step that was gone on to after a failed one, or "" */
 	char *application; /* the name that its commands had; NULL: not recorded */
+	char *mark;        /* of the last write's process; NULL: not recorded, or it has none */
 	struct runbook_vars vars;
 	struct strlist steps, reasons; /* records, oldest first; outcomes beside them */
 	enum runbook_outcome *outcomes;

@@ -268,7 +268,7 @@ bool run_has_step_on(const struct app_run *r, enum runbook_place place)
 	       runbook_run_step(r->run)->place == place;
 }
 
-static struct transport *run_transport(struct app_run *r)
+struct transport *run_transport(struct app_run *r)
 {
 	static const struct transport_events none = { NULL, NULL, NULL, NULL };
 
@@ -310,6 +310,7 @@ void run_start(struct app_run *r)
 	r->intent_seq = 0;
 	r->nameless = false;
 	r->executing = true;
+	r->marked = true;
 	r->exec = run_exec_start(&request, &events);
 }
 

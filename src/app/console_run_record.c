@@ -8,6 +8,7 @@
  */
 #include "console_run.h"
 
+#include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
 
@@ -22,16 +23,22 @@
 
 /* The run's name among the values; no runbook's variable has capitals. */
 static const char record_application[] = "PGAPPNAME";
+/* And what its process is known by. */
+static const char record_mark[] = "MARK";
 
 /* The values of the runbook's own variables; what pgoncall provides is found anew. */
 static struct journal_var *record_vars(const struct app_run *r, size_t *n)
 {
-	struct journal_var *vars = mem_calloc(r->run->vars.n + 1, sizeof(*vars));
+	struct journal_var *vars = mem_calloc(r->run->vars.n + 2, sizeof(*vars));
 	size_t i;
 
 	vars[0].name = record_application;
 	vars[0].value = r->application;
 	*n = 1;
+	if (r->marked) {
+		vars[1].name = record_mark;
+		vars[(*n)++].value = r->mark;
+	}
 	for (i = 0; i < r->run->vars.n; i++) {
 		if (runbook_provided_find(r->run->vars.items[i].name))
 			continue;
@@ -156,6 +163,7 @@ static void trace_clear(struct run_trace *trace)
 	free(trace->step);
 	free(trace->arrived);
 	free(trace->application);
+	free(trace->mark);
 	free(trace->ts);
 	runbook_vars_fini(&trace->vars);
 	strlist_fini(&trace->steps);
@@ -208,17 +216,30 @@ static void trace_set_application(struct run_trace *trace, const char *applicati
 	trace->application = run_is_name(application) ? mem_strdup(application) : NULL;
 }
 
+/* Of the last write: what is recorded after it may be about another attempt. */
+static void trace_set_mark(
+	struct run_trace *trace, const struct journal_record *record, const char *mark)
+{
+	if (record->event != JOURNAL_INTENT)
+		return;
+	free(trace->mark);
+	trace->mark = run_is_mark(mark) ? mem_strdup(mark) : NULL;
+}
+
 static void trace_take_vars(struct run_trace *trace, const struct journal_record *record)
 {
 	json_t *vars = record->vars ? json_loads(record->vars, 0, NULL) : NULL, *value;
 	const char *name;
 
+	trace_set_mark(trace, record, "");
 	json_object_foreach(vars, name, value)
 	{
 		if (!json_is_string(value))
 			continue;
 		if (strcmp(name, record_application) == 0)
 			trace_set_application(trace, json_string_value(value));
+		else if (strcmp(name, record_mark) == 0)
+			trace_set_mark(trace, record, json_string_value(value));
 		else
 			runbook_vars_set(&trace->vars, name, json_string_value(value));
 	}
@@ -335,6 +356,10 @@ static int trace_restore(struct app_run *r, const struct run_trace *trace, struc
 		runbook_run_set(r->run, trace->vars.items[i].name, trace->vars.items[i].value, err);
 	r->intent_seq = trace->intent_seq;
 	rc = runbook_run_restore(r->run, records, trace->steps.n, &effect, err);
+	if (rc == 0 && r->run->state == RUNBOOK_STATE_UNSETTLED && trace->mark) {
+		snprintf(r->mark, sizeof(r->mark), "%s", trace->mark);
+		r->marked = true;
+	}
 	free(records);
 	return rc;
 }

@@ -53,6 +53,7 @@ void app_show_facts(struct app *app)
 		.paused = app->paused,
 		.past_wall = app->past ? app->past->at_wall : 0,
 		.busy = app->act.running || app_run_is_busy(app),
+		.interruptible = app_run_is_interruptible(app),
 	};
 
 	console_set_facts(app->console, &facts);

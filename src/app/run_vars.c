@@ -290,6 +290,8 @@ static void wrap_shell(const struct run_place *place, const char *command, struc
 		host_command_add(&line, "env");
 		host_command_add(&line, name);
 		free(name);
+		if (!str_empty(place->mark))
+			host_command_add(&line, place->mark);
 	}
 	host_command_add_argv(&line, (const char *const[]){ "sh", "-c", command, NULL });
 	buf_add_str(out, buf_str(&line));
@@ -315,6 +317,8 @@ static int wrap_app(
 	strlist_add(&argv, command);
 	if (!str_empty(place->application))
 		strlist_add_take(&env, mem_printf("PGAPPNAME=%s", place->application));
+	if (!str_empty(place->mark))
+		strlist_add(&env, place->mark);
 	rc = host_runtime_exec(&place->runtime, &exec, out, err);
 	strlist_fini(&argv);
 	strlist_fini(&env);

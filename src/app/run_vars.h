@@ -29,6 +29,7 @@ struct run_place {
 	const struct config_section *section;
 	struct host_runtime runtime;
 	const char *application; /* application_name; "" : none */
+	const char *mark; /* "NAME=value" in the environment, for host/stop.h; NULL or "": none */
 };
 
 /* A runbook_wrap_fn; arg is a struct run_place. */

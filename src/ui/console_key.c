@@ -473,10 +473,11 @@ static bool console_command_ours(struct console *console, enum key_command comma
 
 static struct console_intent console_interrupt(struct console *console)
 {
-	if (!console->facts.busy && !console_back(console))
+	if (console->facts.busy || console->facts.interruptible)
+		return (struct console_intent){ .kind = INTENT_INTERRUPT };
+	if (!console_back(console))
 		console_say(console, CONSOLE_INFO, "Nothing is running. q quits.");
-	return console->facts.busy ? (struct console_intent){ .kind = INTENT_INTERRUPT }
-				   : intent_none;
+	return intent_none;
 }
 
 static struct console_intent console_command(struct console *console, enum key_command command)

@@ -240,6 +240,8 @@ static void rows_step(struct pane_runbook *self)
 	rows_verdict(self);
 	if (!str_empty(run->why))
 		rows_labelled(self, THEME_FINDING_WARNING, "!", run->why);
+	if (!str_empty(self->view.stopped))
+		rows_wrapped(self, THEME_TEXT, 2, self->view.stopped);
 	if (run->state == RUNBOOK_STATE_UNSETTLED)
 		rows_wrapped(self, THEME_TEXT, 2, self->view.evidence);
 	rows_ahead(self);

@@ -97,9 +97,10 @@ static void ask_watching(const struct pane_runbook *self, struct buf *out)
 
 static void ask_unsettled(const struct pane_runbook *self, struct buf *out)
 {
-	(void)self;
 	buf_add_str(out, "RESULT UNKNOWN; it is not sent again. Look, then d: it was done · "
 			 "x: it was not done");
+	if (self->view.interruptible)
+		buf_add_str(out, " · Ctrl-C: end its process");
 }
 
 static void ask_judged(const struct pane_runbook *self, struct buf *out)

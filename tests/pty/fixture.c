@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
+#include <sys/stat.h>
 
 #include <cmocka.h>
 
@@ -247,4 +248,60 @@ char *fixture_vary_file(struct fixture *f, const char *from, const char *name, c
 	buf_fini(&text);
 	assert_true(replaced > 0);
 	return path;
+}
+
+int fixture_journal_count(struct fixture *f, const char *text)
+{
+	char *command = mem_printf(
+		"cat %s/.local/state/pgoncall/journal/*.jsonl 2>/dev/null | grep -c '%s' || true",
+		f->home, text);
+	const char *argv[] = { "sh", "-c", command, NULL };
+	struct run_options options = { .argv = argv };
+	struct run_result result;
+	int n;
+
+	assert_int_equal(run_program(&options, &result, NULL), 0);
+	n = atoi(buf_str(&result.out));
+	run_result_fini(&result);
+	free(command);
+	return n;
+}
+
+struct journal_want {
+	struct fixture *f;
+	const char *text;
+	int n;
+};
+
+static bool journal_has(struct pty *p, void *arg)
+{
+	const struct journal_want *want = arg;
+
+	(void)p;
+	return fixture_journal_count(want->f, want->text) == want->n;
+}
+
+void fixture_expect_records(struct fixture *f, const char *text, int n)
+{
+	struct journal_want want = { f, text, n };
+
+	if (!pty_await(f->pty, journal_has, &want, PTY_WAIT_MS))
+		print_error("%d records of %s\n", fixture_journal_count(f, text), text);
+	assert_int_equal(fixture_journal_count(f, text), n);
+}
+
+char *fixture_runbook(struct fixture *f, const char *name, const char *text)
+{
+	char *directory = mem_printf("%s/runbooks", f->home);
+	char *file = mem_printf("runbooks/%s.md", name);
+	char *line = mem_printf("db_name = boardofone\nrunbooks = %s", directory);
+	char *config;
+
+	mkdir(directory, 0700);
+	free(fixture_write(f, file, text));
+	config = fixture_vary(f, "RANGE_CONFIG", "config", "db_name", line);
+	free(line);
+	free(file);
+	free(directory);
+	return config;
 }

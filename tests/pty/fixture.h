@@ -55,4 +55,13 @@ char *fixture_vary(struct fixture *f, const char *key, const char *name, const c
 char *fixture_vary_file(struct fixture *f, const char *from, const char *name, const char *word,
 	const char *replacement);
 
+/* The range's configuration with a team's directory of runbooks that holds this one; to be freed. */
+char *fixture_runbook(struct fixture *f, const char *name, const char *text);
+
+/* Lines of the journal that hold the text, a basic regular expression. */
+int fixture_journal_count(struct fixture *f, const char *text);
+/* Fails unless there are n of them: a record of what is over is written beside the screen, and may
+ * come a moment later. */
+void fixture_expect_records(struct fixture *f, const char *text, int n);
+
 #endif

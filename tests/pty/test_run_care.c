@@ -78,44 +78,9 @@ static int marks(struct fixture *f)
 	return fixture_number(f, "SELECT count(*) FROM marks");
 }
 
-/* Lines of the journal that hold the text. */
-static int journal_count(struct fixture *f, const char *text)
-{
-	char *command = mem_printf(
-		"cat %s/.local/state/pgoncall/journal/*.jsonl 2>/dev/null | grep -c '%s' || true",
-		f->home, text);
-	const char *argv[] = { "sh", "-c", command, NULL };
-	struct run_options options = { .argv = argv };
-	struct run_result result;
-	int n;
-
-	assert_int_equal(run_program(&options, &result, NULL), 0);
-	n = atoi(buf_str(&result.out));
-	run_result_fini(&result);
-	free(command);
-	return n;
-}
-
 static int intents(struct fixture *f)
 {
-	return journal_count(f, "\"event\":\"intent\"");
-}
-
-/* The range's configuration with a team's directory of runbooks that holds this one. */
-static char *config_with(struct fixture *f, const char *name, const char *text)
-{
-	char *directory = mem_printf("%s/runbooks", f->home);
-	char *file = mem_printf("runbooks/%s.md", name);
-	char *line = mem_printf("db_name = boardofone\nrunbooks = %s", directory);
-	char *config;
-
-	mkdir(directory, 0700);
-	free(fixture_write(f, file, text));
-	config = fixture_vary(f, "RANGE_CONFIG", "config", "db_name", line);
-	free(line);
-	free(file);
-	free(directory);
-	return config;
+	return fixture_journal_count(f, "\"event\":\"intent\"");
 }
 
 static struct pty *open_config(struct fixture *f, const char *config)
@@ -199,7 +164,7 @@ static void run_goes_on_where_it_stood(void **state)
 	arm(p);
 	pty_key(p, "Enter");
 	assert_int_equal(play_runbook(p, after, &visited), PLAY_FINISHED);
-	assert_int_equal(journal_count(f, "\"event\":\"intent\".*\"step\":\"terminate\""), 1);
+	assert_int_equal(fixture_journal_count(f, "\"event\":\"intent\".*\"step\":\"terminate\""), 1);
 	fixture_expect_rows(f, "SELECT version_num FROM alembic_version", "622dbc22743e");
 	strlist_fini(&visited);
 }
@@ -209,11 +174,11 @@ static void run_goes_on_where_it_stood(void **state)
 static void run_killed_in_a_write_is_unknown(void **state)
 {
 	struct fixture *f = *state;
-	char *text = mem_printf(marking, "2"), *config = config_with(f, "marking", text);
+	char *text = mem_printf(marking, "2"), *config = fixture_runbook(f, "marking", text);
 	struct pty *p = open_config(f, config);
 
 	begin_mark(p);
-	while (journal_count(f, "\"event\":\"intent\"") == 0)
+	while (fixture_journal_count(f, "\"event\":\"intent\"") == 0)
 		;
 	kill_it(p);
 
@@ -229,7 +194,7 @@ static void run_killed_in_a_write_is_unknown(void **state)
 	assert_int_equal(play_runbook(p, NULL, NULL), PLAY_FINISHED);
 	assert_int_equal(intents(f), 1);
 	assert_true(marks(f) <= 1);
-	assert_int_equal(journal_count(f, "looked: it was done"), 1);
+	assert_int_equal(fixture_journal_count(f, "looked: it was done"), 1);
 	free(config);
 	free(text);
 }
@@ -287,7 +252,7 @@ static void run_killed_in_an_upgrade_finds_its_session(void **state)
 static void run_killed_at_every_boundary(void **state)
 {
 	struct fixture *f = *state;
-	char *text = mem_printf(marking, "0"), *config = config_with(f, "marking", text);
+	char *text = mem_printf(marking, "0"), *config = fixture_runbook(f, "marking", text);
 	char *journal = mem_printf("%s/.local/state/pgoncall/journal", f->home);
 	char inject[64], *clear = mem_printf("rm -rf %s", journal);
 	struct pty *p;
@@ -356,11 +321,11 @@ static void run_cut_off_in_a_write_is_unknown(void **state)
 	pty_wait_text(p, "version rows now: 001_research_metrics", LIVE_MS);
 	pty_wait_text(p, "(no process|still running)", LIVE_MS);
 	assert_int_equal(intents(f), 1);
-	assert_int_equal(journal_count(f, "\"event\":\"unknown\""), 1);
-	assert_int_equal(journal_count(f, "evidence about write"), 1);
+	assert_int_equal(fixture_journal_count(f, "\"event\":\"unknown\""), 1);
+	assert_int_equal(fixture_journal_count(f, "evidence about write"), 1);
 	pty_key(p, "x");
 	pty_wait_text(p, "not as expected", PTY_WAIT_MS);
-	assert_int_equal(journal_count(f, "looked: it was not done"), 1);
+	assert_int_equal(fixture_journal_count(f, "looked: it was not done"), 1);
 	fixture_expect_rows(f, "SELECT version_num FROM alembic_version", "001_research_metrics");
 }
 
@@ -370,7 +335,7 @@ static void run_cut_off_in_a_write_is_unknown(void **state)
 static void run_looks_for_the_server_process(void **state)
 {
 	struct fixture *f = *state;
-	char *text = mem_printf(marking, "18"), *config = config_with(f, "marking", text);
+	char *text = mem_printf(marking, "18"), *config = fixture_runbook(f, "marking", text);
 	struct pty *p = open_config(f, config);
 	char *seen;
 
@@ -392,7 +357,7 @@ static void run_looks_for_the_server_process(void **state)
 static void run_misses_the_server_process(void **state)
 {
 	struct fixture *f = *state;
-	char *text = mem_printf(marking, "18"), *config = config_with(f, "marking", text);
+	char *text = mem_printf(marking, "18"), *config = fixture_runbook(f, "marking", text);
 	struct pty *p = open_config(f, config);
 	struct err err = { 0 };
 	int pid;
@@ -422,7 +387,7 @@ static void run_misses_the_server_process(void **state)
 static void run_interrupt_asks_what(void **state)
 {
 	struct fixture *f = *state;
-	char *text = mem_printf(marking, "15"), *config = config_with(f, "marking", text);
+	char *text = mem_printf(marking, "15"), *config = fixture_runbook(f, "marking", text);
 	struct pty *p = open_config(f, config);
 
 	begin_mark(p);
@@ -442,7 +407,7 @@ static void run_interrupt_asks_what(void **state)
 	pty_wait_text(p, "not as expected", PTY_WAIT_MS);
 	assert_int_equal(marks(f), 0);
 	assert_int_equal(intents(f), 2);
-	assert_int_equal(journal_count(f, "\"event\":\"result\""), 2);
+	fixture_expect_records(f, "\"event\":\"result\"", 2);
 	free(config);
 	free(text);
 }
@@ -452,7 +417,7 @@ static void run_is_not_left_by_accident(void **state)
 {
 	static const char *const ways[] = { "quit", "q", "target staging" };
 	struct fixture *f = *state;
-	char *text = mem_printf(marking, "15"), *config = config_with(f, "marking", text);
+	char *text = mem_printf(marking, "15"), *config = fixture_runbook(f, "marking", text);
 	struct pty *p = open_config(f, config);
 	size_t i;
 
@@ -482,7 +447,7 @@ static void run_interrupt_ends_a_watch(void **state)
 		"```sql { name=wait on=db mode=read watch=30s until=expect timeout=10m }\n"
 		"SELECT at FROM marks\n```\n```expect\nrows 1\n```\n";
 	struct fixture *f = *state;
-	char *config = config_with(f, "watching", watching);
+	char *config = fixture_runbook(f, "watching", watching);
 	struct pty *p = open_config(f, config);
 
 	play_open(p, "watching");
@@ -506,7 +471,7 @@ static void run_without_a_connection_sends_nothing(void **state)
 		"```sql { name=mark on=db mode=write confirm=y undo=none }\n"
 		"INSERT INTO marks VALUES (now())\n```\n";
 	struct fixture *f = *state;
-	char *config = config_with(f, "first", first);
+	char *config = fixture_runbook(f, "first", first);
 	struct pty *p = open_config(f, config);
 	struct err err = { 0 };
 
@@ -556,7 +521,7 @@ static void run_choices_that_come_too_late(void **state)
 		go, range_value(f->range, "RUNTIME_COMMAND"), listed,
 		range_value(f->range, "RUNTIME_COMMAND"));
 	path = fixture_write(f, "runtime", script);
-	free(config_with(f, "asking", asking));
+	free(fixture_runbook(f, "asking", asking));
 	line = mem_printf("runtime_command = sh %s\nrunbooks = %s/runbooks", path, f->home);
 	config = fixture_vary(f, "RANGE_CONFIG", "config", "runtime_command", line);
 	p = open_config(f, config);
@@ -589,7 +554,7 @@ static void run_choices_that_come_too_late(void **state)
 static void run_writes_nothing_on_a_full_disk(void **state)
 {
 	struct fixture *f = *state;
-	char *text = mem_printf(marking, "0"), *config = config_with(f, "marking", text);
+	char *text = mem_printf(marking, "0"), *config = fixture_runbook(f, "marking", text);
 	char *directory = mem_printf("%s/.local", f->home);
 	char note[900];
 	bool full = false;
@@ -643,7 +608,7 @@ static void run_gate_is_not_got_round(void **state)
 		"### Unasked\n```sql { name=unasked on=db mode=write confirm=none undo=none }\n"
 		"INSERT INTO marks VALUES (now())\n```\n";
 	struct fixture *f = *state;
-	char *config = config_with(f, "evil", evil);
+	char *config = fixture_runbook(f, "evil", evil);
 	struct pty *p = open_config(f, config);
 
 	play_open(p, "evil");

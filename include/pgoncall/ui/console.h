@@ -55,6 +55,7 @@ struct console_facts {
 	bool host_lost;      /* with a lost link: the host is, not only the database behind it */
 	bool paused;         /* the operator stopped the refresh */
 	int64_t past_wall;   /* the picture shown is one of the past, of that moment; 0: the newest */
+	bool interruptible;  /* Ctrl-C is wanted, although nothing is waited for */
 	bool busy;           /* a step or command is running: q asks, Ctrl-C interrupts it */
 };
 

@@ -20,7 +20,9 @@ struct runbook_view {
 	const char *output;            /* of the step at hand; NULL: none */
 	size_t dropped;                /* bytes of output that were not kept */
 	const char *evidence;       /* what was seen of a write whose result is not known; NULL */
+	const char *stopped;        /* what became of it where it was ended; NULL or "" */
 	const char *refusal;        /* why a write would be refused now; NULL: it would not */
+	bool interruptible;         /* its result is unknown, and it may be ended there */
 	int64_t began_ns, ended_ns; /* monotonic, of the step's command; 0: not yet */
 	int64_t again_ns;           /* while it watches: when it asks again */
 };
