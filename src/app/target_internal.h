@@ -20,6 +20,7 @@ struct ssh_thread;
 struct ssh_tunnel;
 
 struct ssh_question;
+struct revision_files;
 
 enum target_asker { TARGET_ASKER_NONE, TARGET_ASKER_SSH, TARGET_ASKER_DATABASE };
 
@@ -97,6 +98,7 @@ struct target_read {
 	struct host_run *run;            /* of settings, or Alembic; NULL: none */
 	struct host_stream *stream;      /* of files; NULL: none */
 	struct loop_timer *timer;        /* it takes too long */
+	struct target_here_read *here;   /* a worker that reads a folder of this machine; NULL: none */
 	struct host_tar_feed feed;
 	struct buf complaint;            /* what it printed on stderr */
 	char what[256];                  /* it is, in sentences */
@@ -264,6 +266,18 @@ void target_migrations_tell(struct target *target);
 void target_read_start(struct target_read *read);
 /* What a log line says about a migration that runs. */
 void target_migrations_note(struct target *target, const struct log_match *match);
+
+/* What a worker brought of the source's folder, or why not. Takes the revisions out of *files. */
+void target_read_take(
+	struct target_read *read, struct revision_files *files, const struct err *why);
+
+/* target_here.c */
+/* False: the next directory is no folder of this machine. Ends in target_read_take. */
+bool target_here_start(struct target_read *read);
+/* NULL-safe towards what runs; target_read_take is not called any more. */
+void target_here_stop(struct target_read *read);
+/* As stop, and the source is about to be gone. */
+void target_here_leave(struct target_read *read);
 
 /* target_checkout.c */
 void target_checkout_start(struct target *target);

@@ -1,6 +1,6 @@
 /*
- * The revisions of a target: the files of each source read as tar streams, parsed here into a graph
- * each, merged, and marked from the version rows of each snapshot. Where an identifier is computed when
+ * The revisions of a target: the files of each source read as tar streams, or, on this machine, from
+ * their folder (target_here.c), parsed into a graph each, merged, and marked from the version rows of each snapshot. Where an identifier is computed when
  * a file is run, Alembic in the app's container is asked. The checkout's own commands are
  * target_checkout.c's.
  */
@@ -15,6 +15,8 @@
 #include <pgoncall/host/tar.h>
 #include <pgoncall/migrations/settings.h>
 #include <pgoncall/migrations/told.h>
+
+#include "revision_files.h"
 
 #define FILES_TIMEOUT_MS 20000
 /* Alembic imports the whole application first. */
@@ -290,6 +292,7 @@ static bool read_ask_settings(struct target_read *read)
 
 static void read_close_stream(struct target_read *read)
 {
+	target_here_stop(read);
 	host_stream_stop(read->stream);
 	read->stream = NULL;
 	loop_timer_stop(read->timer);
@@ -331,6 +334,16 @@ static void read_on_data(void *arg, enum host_source source, const char *bytes, 
 	}
 }
 
+static void read_end_directory(struct target_read *read)
+{
+	read_close_stream(read);
+	/* Whether folders below count was not known: from the beginning, once it is. */
+	if (read->in_folders && !read->asked_settings && read_ask_settings(read))
+		return;
+	read->next_dir++;
+	read_next(read);
+}
+
 static void read_on_end(void *arg, int status, const struct err *err)
 {
 	struct target_read *read = arg;
@@ -343,12 +356,36 @@ static void read_on_end(void *arg, int status, const struct err *err)
 		read_break(read, &why);
 		return;
 	}
-	read_close_stream(read);
-	/* Whether folders below count was not known: from the beginning, once it is. */
-	if (read->in_folders && !read->asked_settings && read_ask_settings(read))
+	read_end_directory(read);
+}
+
+/* Behind those of the directories before. */
+void target_read_take(
+	struct target_read *read, struct revision_files *files, const struct err *why)
+{
+	const struct migration_problem *p;
+	struct err err;
+	size_t i;
+
+	if (why) {
+		err_set(&err, why->code, "%s: %s", read->what, why->text);
+		read_break(read, &err);
 		return;
-	read->next_dir++;
-	read_next(read);
+	}
+	read->cap = read->n + files->n + 1;
+	read->found = mem_realloc(read->found, read->cap, sizeof(*read->found));
+	if (files->n)
+		memcpy(read->found + read->n, files->revisions,
+			files->n * sizeof(*files->revisions));
+	read->n += files->n;
+	files->n = 0;
+	for (i = 0; i < files->problems.n; i++) {
+		p = &files->problems.items[i];
+		migration_problems_add(
+			&read->problems, p->code, p->fatal, p->path, p->line, "%s", p->text);
+	}
+	read->in_folders |= files->left_out;
+	read_end_directory(read);
 }
 
 static void read_on_timeout(struct loop_timer *timer, void *arg)
@@ -371,6 +408,8 @@ static void read_open_stream(struct target_read *read, const char *command)
 	read->feed.hold = read->hold;
 	read->timer =
 		loop_timer_start(read->target->loop, FILES_TIMEOUT_MS, 0, read_on_timeout, read);
+	if (target_here_start(read))
+		return;
 	read->stream = host_stream_start(
 		read->target->loop, read_transport(read), command, NULL, 0, &events);
 }
@@ -458,6 +497,7 @@ void target_migrations_fini(struct target *target)
 		host_run_cancel(r->reads[i].run);
 		r->reads[i].run = NULL;
 		read_close_stream(&r->reads[i]);
+		target_here_leave(&r->reads[i]);
 		read_forget(&r->reads[i]);
 		strlist_fini(&r->reads[i].dirs);
 	}

@@ -9,9 +9,12 @@
 
 #include <stddef.h>
 #include <stdio.h>
+#include <stdlib.h>
 #include <string.h>
 
 #include <pgoncall/base/clock.h>
+#include <pgoncall/base/mem.h>
+#include <pgoncall/base/str.h>
 #include <pgoncall/host/quote.h>
 
 struct runtime_row {
@@ -384,6 +387,23 @@ int host_runtime_files(const struct host_runtime *runtime, const char *container
 	if (!*directory)
 		return err_set(err, ERR_REFUSED, "the directory of the files is empty");
 	return runtime_rows[runtime->kind].files(runtime, container, directory, out, err);
+}
+
+/* As bare_files has it, read by the host's shell. */
+char *host_runtime_folder(
+	const struct host_runtime *runtime, const char *container, const char *directory)
+{
+	const char *home = getenv("HOME");
+
+	if (runtime->kind != HOST_RUNTIME_NONE || !*directory)
+		return NULL;
+	if (directory[0] == '/')
+		return mem_strdup(directory);
+	if (strcmp(container, "~") == 0 || str_starts(container, "~/"))
+		return home ? mem_printf("%s%s/%s", home, container + 1, directory) : NULL;
+	return *container ? mem_printf("%s%s/%s", container[0] == '/' ? "" : "./", container,
+				    directory)
+			  : NULL;
 }
 
 int host_runtime_logs(const struct host_runtime *runtime, const struct host_logs *logs,

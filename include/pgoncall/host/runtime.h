@@ -50,6 +50,10 @@ int host_runtime_exec(const struct host_runtime *runtime, const struct host_exec
  * counts from the container's working directory (none: from the application's directory). */
 int host_runtime_files(const struct host_runtime *runtime, const char *container,
 	const char *directory, struct buf *out, struct err *err);
+/* The same directory as a path on the host itself, for the caller to free; NULL: it is none, or its
+ * command alone can tell. */
+char *host_runtime_folder(
+	const struct host_runtime *runtime, const char *container, const char *directory);
 
 enum host_since { HOST_SINCE_ALL, HOST_SINCE_AGO, HOST_SINCE_AT };
 
