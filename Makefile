@@ -35,7 +35,7 @@ LAYERS := app ui diagnosis journal runbook logs review migrations db host ssh lo
 PKGS_base := libutf8proc
 PKGS_loop := libuv
 PKGS_ssh := libssh2 libcrypto
-PKGS_host := libarchive jansson libcurl
+PKGS_host := jansson
 PKGS_db := libpq
 PKGS_review :=
 PKGS_migrations :=
@@ -46,10 +46,20 @@ PKGS_diagnosis :=
 PKGS_ui := ncursesw libedit
 PKGS_app := inih jansson libbsd
 
+# Loaded when they are first needed (src/host/library.c): by the name of the one built against.
+PKGS_lazy := libarchive libcurl
+soname     = $(shell objdump -p "$$($(CC) -print-file-name=lib$(1).so)" 2>/dev/null | \
+	sed -n 's/^ *SONAME *//p')
+define SONAME_RULE
+$(BUILD)/obj/host/%.o: OURS += $(if $(call soname,$(1)),-DLIB$(2)_SONAME='"$(call soname,$(1))"')
+endef
+$(eval $(call SONAME_RULE,archive,ARCHIVE))
+$(eval $(call SONAME_RULE,curl,CURL))
+
 pkg_cflags = $(shell $(PKG_CONFIG) --cflags-only-I $(1) 2>/dev/null)
 pkg_libs   = $(if $(1),$(shell $(PKG_CONFIG) --libs $(1) 2>/dev/null))
 ALL_PKGS   := $(sort $(foreach l,$(LAYERS),$(PKGS_$(l))))
-PKG_INC    := $(call pkg_cflags,$(ALL_PKGS))
+PKG_INC    := $(call pkg_cflags,$(ALL_PKGS) $(PKGS_lazy))
 allowed    = $(shell sed -n 's/^$(1)://p' tests/lint/layers)
 
 SOURCES := $(sort $(wildcard src/*/*.c))

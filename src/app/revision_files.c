@@ -26,7 +26,7 @@
 #define SHARE_THREADS 4
 
 struct listed_file {
-	size_t at; /* of its path, below the folder, in the block */
+	size_t at;    /* of its path, below the folder, in the block */
 	bool regular; /* so its entry says; else it is looked at */
 };
 
@@ -90,7 +90,8 @@ static void share_parse(struct share *share, const char *path, const struct buf 
 	struct migration_revision *revision = &share->revisions[share->n];
 
 	share->total += text->len;
-	if (migration_revision_parse(path, buf_str(text), text->len, revision, &share->problems) < 0)
+	if (migration_revision_parse(path, buf_str(text), text->len, revision, &share->problems) <
+		0)
 		return;
 	if (share->rules->keep_texts)
 		migration_revision_keep(revision, buf_str(text), text->len);
@@ -114,8 +115,8 @@ static void share_add_file(
 	if (revision_file_read(share->dir_fd, below, file->regular, follow, text, &err) == 0) {
 		share_parse(share, buf_str(path), text);
 	} else if (follow) {
-		migration_problems_add(&share->problems, "parse-error", true, buf_str(path), 0,
-			"%s", err.text);
+		migration_problems_add(
+			&share->problems, "parse-error", true, buf_str(path), 0, "%s", err.text);
 	} else {
 		share->err = err;
 		share->failed = true;
@@ -181,8 +182,8 @@ static int listing_read(
 	size_t i, n_shares = share_count(listing->n);
 	int rc = 0;
 
-	files->revisions = mem_realloc(
-		files->revisions, files->n + listing->n + 1, sizeof(*files->revisions));
+	files->revisions =
+		mem_realloc(files->revisions, files->n + listing->n + 1, sizeof(*files->revisions));
 	for (i = 0; i < n_shares; i++) {
 		shares[i].dir_fd = dir_fd;
 		shares[i].name = name;
@@ -216,8 +217,8 @@ static int listing_read(
 
 /* --- listing --------------------------------------------------------------------------------- */
 
-static int listing_folder(struct listing *listing, DIR *stream_take, const char *path, int depth,
-	struct err *err);
+static int listing_folder(
+	struct listing *listing, DIR *stream_take, const char *path, int depth, struct err *err);
 
 static bool entry_is_folder(
 	const struct revision_rules *rules, int dir_fd, const struct dirent *entry)
@@ -235,8 +236,8 @@ static bool entry_is_folder(
 }
 
 /* Whether it is one to be read, as far as its entry says; *regular: it says all. */
-static bool entry_is_wanted(const struct revision_rules *rules, int dir_fd,
-	const struct dirent *entry, bool *regular)
+static bool entry_is_wanted(
+	const struct revision_rules *rules, int dir_fd, const struct dirent *entry, bool *regular)
 {
 	struct stat st;
 
@@ -251,8 +252,8 @@ static bool entry_is_wanted(const struct revision_rules *rules, int dir_fd,
 	return *regular;
 }
 
-static int listing_add(struct listing *listing, const char *path, const char *name, bool regular,
-	struct err *err)
+static int listing_add(
+	struct listing *listing, const char *path, const char *name, bool regular, struct err *err)
 {
 	struct listed_file *file;
 
@@ -305,11 +306,10 @@ static int listing_meet(struct listing *listing, int dir_fd, const struct dirent
 	bool regular;
 
 	if (rules->as_tar && ++listing->files->n_entries > HOST_TAR_MAX_ENTRIES)
-		return err_set(err, ERR_PARSE, "more than %d files and directories",
-			HOST_TAR_MAX_ENTRIES);
+		return err_set(
+			err, ERR_PARSE, "more than %d files and directories", HOST_TAR_MAX_ENTRIES);
 	if (entry_is_folder(rules, dir_fd, entry))
-		return listing_meet_folder(
-			listing, dir_fd, path, entry->d_name, depth, later, err);
+		return listing_meet_folder(listing, dir_fd, path, entry->d_name, depth, later, err);
 	if (!entry_is_wanted(rules, dir_fd, entry, &regular))
 		return 0;
 	if (depth > 0 && !rules->recursive) {
@@ -320,8 +320,8 @@ static int listing_meet(struct listing *listing, int dir_fd, const struct dirent
 }
 
 /* Takes the stream. */
-static int listing_folder(struct listing *listing, DIR *stream_take, const char *path, int depth,
-	struct err *err)
+static int listing_folder(
+	struct listing *listing, DIR *stream_take, const char *path, int depth, struct err *err)
 {
 	int dir_fd = dirfd(stream_take), rc = 0;
 	struct strlist later;

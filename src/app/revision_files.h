@@ -42,7 +42,7 @@ void revision_files_fini(struct revision_files *files);
 
 /* Reads a file of at most 1 MiB, NUL-ended. regular: it is known to be a regular file; follow: also
  * through a symbolic link. */
-int revision_file_read(int dir_fd, const char *name, bool regular, bool follow, struct buf *out,
-	struct err *err);
+int revision_file_read(
+	int dir_fd, const char *name, bool regular, bool follow, struct buf *out, struct err *err);
 
 #endif

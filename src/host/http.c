@@ -10,10 +10,37 @@
 
 #include <pgoncall/base/mem.h>
 
+#include "library.h"
+
+/* Its header has macros of these names that check types. */
+#undef curl_easy_setopt
+#undef curl_easy_getinfo
+
+/* The one built against, where the Makefile found its name. */
+#ifndef LIBCURL_SONAME
+#define LIBCURL_SONAME "libcurl.so.4"
+#endif
+
+#define HTTP_CALLS(X)                                                                              \
+	X(curl_easy_cleanup)                                                                       \
+	X(curl_easy_getinfo)                                                                       \
+	X(curl_easy_init)                                                                          \
+	X(curl_easy_perform)                                                                       \
+	X(curl_easy_setopt)                                                                        \
+	X(curl_easy_strerror)                                                                      \
+	X(curl_global_init)
+
+struct http_calls {
+	HTTP_CALLS(LIBRARY_FIELD)
+};
+
+static const char *const http_names[] = { HTTP_CALLS(LIBRARY_NAME) };
+
 #define HTTP_REDIRECTS 5L
 #define HTTP_BODY_MAX  (1u << 20) /* more than that is no answer of a health check */
 
 struct host_http {
+	struct http_calls lib;
 	char *url;
 	long timeout_ms;
 	host_http_cb cb; /* NULL: cancelled */
@@ -35,38 +62,44 @@ static size_t http_on_body(char *bytes, size_t size, size_t n, void *arg)
 
 static void http_set_up(struct host_http *http, CURL *curl, char *why)
 {
-	curl_easy_setopt(curl, CURLOPT_URL, http->url);
-	curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
-	curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, http->timeout_ms);
-	curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 1L);
-	curl_easy_setopt(curl, CURLOPT_MAXREDIRS, HTTP_REDIRECTS);
-	curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
-	curl_easy_setopt(curl, CURLOPT_USERAGENT, "pgoncall");
-	curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, http_on_body);
-	curl_easy_setopt(curl, CURLOPT_WRITEDATA, http);
-	curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, why);
+	const struct http_calls *lib = &http->lib;
+
+	lib->curl_easy_setopt(curl, CURLOPT_URL, http->url);
+	lib->curl_easy_setopt(curl, CURLOPT_NOSIGNAL, 1L);
+	lib->curl_easy_setopt(curl, CURLOPT_TIMEOUT_MS, http->timeout_ms);
+	lib->curl_easy_setopt(curl, CURLOPT_FOLLOWLOCATION, 1L);
+	lib->curl_easy_setopt(curl, CURLOPT_MAXREDIRS, HTTP_REDIRECTS);
+	lib->curl_easy_setopt(curl, CURLOPT_PROTOCOLS_STR, "http,https");
+	lib->curl_easy_setopt(curl, CURLOPT_REDIR_PROTOCOLS_STR, "http,https");
+	lib->curl_easy_setopt(curl, CURLOPT_USERAGENT, "pgoncall");
+	lib->curl_easy_setopt(curl, CURLOPT_WRITEFUNCTION, http_on_body);
+	lib->curl_easy_setopt(curl, CURLOPT_WRITEDATA, http);
+	lib->curl_easy_setopt(curl, CURLOPT_ERRORBUFFER, why);
 }
 
 static void http_work(void *arg)
 {
 	struct host_http *http = arg;
+	const struct http_calls *lib = &http->lib;
 	char why[CURL_ERROR_SIZE] = "";
-	CURL *curl = curl_easy_init();
 	CURLcode code;
+	CURL *curl;
 
+	if (http->err.code != ERR_OK)
+		return;
+	curl = lib->curl_easy_init();
 	if (!curl) {
 		err_set(&http->err, ERR_SYSTEM, "libcurl cannot be used");
 		return;
 	}
 	http_set_up(http, curl, why);
-	code = curl_easy_perform(curl);
-	curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &http->status);
-	curl_easy_getinfo(curl, CURLINFO_TOTAL_TIME, &http->seconds);
+	code = lib->curl_easy_perform(curl);
+	lib->curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &http->status);
+	lib->curl_easy_getinfo(curl, CURLINFO_TOTAL_TIME, &http->seconds);
 	if (code != CURLE_OK)
 		err_set(&http->err, code == CURLE_OPERATION_TIMEDOUT ? ERR_TIMEOUT : ERR_CONNECT,
-			"%s", *why ? why : curl_easy_strerror(code));
-	curl_easy_cleanup(curl);
+			"%s", *why ? why : lib->curl_easy_strerror(code));
+	lib->curl_easy_cleanup(curl);
 }
 
 static void http_done(void *arg)
@@ -85,7 +118,9 @@ struct host_http *host_http_get(
 	struct host_http *http = mem_calloc(1, sizeof(*http));
 
 	/* Counts; the first call sets up what all threads use. */
-	curl_global_init(CURL_GLOBAL_DEFAULT);
+	if (library_load(LIBCURL_SONAME, http_names, sizeof(http_names) / sizeof(http_names[0]),
+		    &http->lib, &http->err) == 0)
+		http->lib.curl_global_init(CURL_GLOBAL_DEFAULT);
 	http->url = mem_strdup(url);
 	http->timeout_ms = (long)timeout_ms;
 	http->cb = cb;

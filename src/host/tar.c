@@ -1,7 +1,7 @@
 /*
- * Files out of a tar stream in memory: the only place that knows libarchive. Plain tar only, no
- * compression, so what comes out is no larger than what came in (sparse entries apart, which the
- * bounds cover).
+ * Files out of a tar stream in memory: the only place that knows libarchive, which is loaded when there
+ * is one to read. Plain tar only, no compression, so what comes out is no larger than what came in
+ * (sparse entries apart, which the bounds cover).
  */
 #include <pgoncall/host/tar.h>
 
@@ -16,9 +16,40 @@
 #include <pgoncall/base/mem.h>
 #include <pgoncall/base/str.h>
 
+#include "library.h"
 #include "tar_reader.h"
 
+/* The one built against, where the Makefile found its name. */
+#ifndef LIBARCHIVE_SONAME
+#define LIBARCHIVE_SONAME "libarchive.so.13"
+#endif
+
+#define TAR_CALLS(X)                                                                               \
+	X(archive_entry_filetype)                                                                  \
+	X(archive_entry_hardlink)                                                                  \
+	X(archive_entry_mtime)                                                                     \
+	X(archive_entry_mtime_nsec)                                                                \
+	X(archive_entry_pathname)                                                                  \
+	X(archive_entry_pathname_utf8)                                                             \
+	X(archive_entry_size)                                                                      \
+	X(archive_error_string)                                                                    \
+	X(archive_read_data)                                                                       \
+	X(archive_read_free)                                                                       \
+	X(archive_read_new)                                                                        \
+	X(archive_read_next_header)                                                                \
+	X(archive_read_open_memory)                                                                \
+	X(archive_read_set_options)                                                                \
+	X(archive_read_support_filter_none)                                                        \
+	X(archive_read_support_format_tar)
+
+struct tar_calls {
+	TAR_CALLS(LIBRARY_FIELD)
+};
+
+static const char *const tar_names[] = { TAR_CALLS(LIBRARY_NAME) };
+
 struct tar_reader {
+	struct tar_calls lib;
 	struct archive *archive;
 	const char *what;
 	host_tar_want want;
@@ -29,7 +60,7 @@ struct tar_reader {
 	size_t n_entries;
 	char *root; /* first path component that all entries share; NULL: none yet */
 	size_t root_len;
-	bool bare; /* entries have no directory in common */
+	bool bare;      /* entries have no directory in common */
 	bool lost_link; /* a hard link to what is not here */
 };
 
@@ -64,7 +95,7 @@ static void tar_note_root(struct tar_reader *reader, const char *path, bool is_d
 
 static int tar_broken(const struct tar_reader *reader, struct err *err)
 {
-	const char *why = archive_error_string(reader->archive);
+	const char *why = reader->lib.archive_error_string(reader->archive);
 
 	return err_set(err, ERR_PARSE, "the files of %s did not arrive whole: %s", reader->what,
 		why ? why : "not a tar archive");
@@ -89,7 +120,7 @@ static int tar_read_data(
 	char block[16384];
 	la_ssize_t n;
 
-	while ((n = archive_read_data(reader->archive, block, sizeof(block))) > 0) {
+	while ((n = reader->lib.archive_read_data(reader->archive, block, sizeof(block))) > 0) {
 		if (tar_check_size(reader, path, (int64_t)data->len + n, err) < 0)
 			return -1;
 		buf_add(data, block, (size_t)n);
@@ -109,19 +140,19 @@ static const struct host_tar_file *tar_linked(const struct tar_reader *reader, c
 }
 
 /* Any number may stand in a header; what no clock can show becomes 0. */
-static int64_t tar_mtime_ns(struct archive_entry *entry)
+static int64_t tar_mtime_ns(const struct tar_reader *reader, struct archive_entry *entry)
 {
-	int64_t s = archive_entry_mtime(entry);
+	int64_t s = reader->lib.archive_entry_mtime(entry);
 
 	if (s < 0 || s >= INT64_MAX / CLOCK_NS_PER_S)
 		return 0;
-	return s * CLOCK_NS_PER_S + archive_entry_mtime_nsec(entry);
+	return s * CLOCK_NS_PER_S + reader->lib.archive_entry_mtime_nsec(entry);
 }
 
 static int tar_add(
 	struct tar_reader *reader, struct archive_entry *entry, const char *path, struct err *err)
 {
-	const char *target = archive_entry_hardlink(entry);
+	const char *target = reader->lib.archive_entry_hardlink(entry);
 	const struct host_tar_file *linked = tar_linked(reader, target);
 	struct host_tar *tar = reader->tar;
 	struct host_tar_file *file;
@@ -134,8 +165,8 @@ static int tar_add(
 	if (tar->n >= HOST_TAR_MAX_WANTED)
 		return err_set(err, ERR_PARSE, "%s: more than %d files", reader->what,
 			HOST_TAR_MAX_WANTED);
-	if (tar_check_size(reader, path, linked ? (int64_t)linked->len : archive_entry_size(entry),
-		    err) < 0)
+	if (tar_check_size(reader, path,
+		    linked ? (int64_t)linked->len : reader->lib.archive_entry_size(entry), err) < 0)
 		return -1;
 	if (linked) {
 		buf_add(&data, linked->data, linked->len);
@@ -146,7 +177,7 @@ static int tar_add(
 	tar->files = mem_grow(tar->files, tar->n, &reader->cap, sizeof(*tar->files));
 	file = &tar->files[tar->n++];
 	file->path = mem_strdup(path);
-	file->mtime_ns = tar_mtime_ns(entry);
+	file->mtime_ns = tar_mtime_ns(reader, entry);
 	file->len = data.len;
 	file->data = buf_steal(&data);
 	reader->total += file->len;
@@ -155,19 +186,20 @@ static int tar_add(
 
 static int tar_entry(struct tar_reader *reader, struct archive_entry *entry, struct err *err)
 {
-	const char *path = archive_entry_pathname(entry);
-	bool regular = archive_entry_filetype(entry) == AE_IFREG;
+	const struct tar_calls *lib = &reader->lib;
+	const char *path = lib->archive_entry_pathname(entry);
+	bool regular = lib->archive_entry_filetype(entry) == AE_IFREG;
 
 	if (++reader->n_entries > HOST_TAR_MAX_ENTRIES)
 		return err_set(err, ERR_PARSE, "%s: more than %d files and directories",
 			reader->what, HOST_TAR_MAX_ENTRIES);
 	if (!path)
-		path = archive_entry_pathname_utf8(entry);
+		path = lib->archive_entry_pathname_utf8(entry);
 	if (!path)
 		return err_set(err, ERR_PARSE, "%s: an entry has no readable name", reader->what);
 	path = tar_plain_path(path);
-	tar_note_root(reader, path, archive_entry_filetype(entry) == AE_IFDIR);
-	if ((!regular && !archive_entry_hardlink(entry)) || !*path ||
+	tar_note_root(reader, path, lib->archive_entry_filetype(entry) == AE_IFDIR);
+	if ((!regular && !lib->archive_entry_hardlink(entry)) || !*path ||
 		(reader->want && !reader->want(reader->arg, path)))
 		return 0;
 	return tar_add(reader, entry, path, err);
@@ -179,7 +211,7 @@ static int tar_read_entries(struct tar_reader *reader, struct err *err)
 	int rc;
 
 	for (;;) {
-		rc = archive_read_next_header(reader->archive, &entry);
+		rc = reader->lib.archive_read_next_header(reader->archive, &entry);
 		if (rc == ARCHIVE_EOF)
 			return 0;
 		if (rc != ARCHIVE_OK && rc != ARCHIVE_WARN)
@@ -206,20 +238,24 @@ static void tar_strip_root(const struct tar_reader *reader)
 /* The reader's bare says what is known of it before. */
 static int tar_read(struct tar_reader *reader, const void *bytes, size_t len, struct err *err)
 {
+	const struct tar_calls *lib = &reader->lib;
 	int rc;
 
 	memset(reader->tar, 0, sizeof(*reader->tar));
 	if (len == 0)
 		return err_set(err, ERR_PARSE, "%s: no files arrived", reader->what);
-	reader->archive = archive_read_new();
-	archive_read_support_format_tar(reader->archive);
-	archive_read_support_filter_none(reader->archive);
-	archive_read_set_options(reader->archive, "hdrcharset=BINARY");
-	if (archive_read_open_memory(reader->archive, bytes, len) == ARCHIVE_OK)
+	if (library_load(LIBARCHIVE_SONAME, tar_names, sizeof(tar_names) / sizeof(tar_names[0]),
+		    &reader->lib, err) < 0)
+		return -1;
+	reader->archive = lib->archive_read_new();
+	lib->archive_read_support_format_tar(reader->archive);
+	lib->archive_read_support_filter_none(reader->archive);
+	lib->archive_read_set_options(reader->archive, "hdrcharset=BINARY");
+	if (lib->archive_read_open_memory(reader->archive, bytes, len) == ARCHIVE_OK)
 		rc = tar_read_entries(reader, err);
 	else
 		rc = tar_broken(reader, err);
-	archive_read_free(reader->archive);
+	lib->archive_read_free(reader->archive);
 	if (rc < 0)
 		host_tar_fini(reader->tar);
 	else
@@ -232,7 +268,8 @@ int host_tar_read_part(const void *bytes, size_t len, const char *what, host_tar
 	void *arg, bool *bare, bool *lost_link, struct host_tar *tar, struct err *err)
 {
 	struct tar_reader reader = {
-		.what = what, .want = want, .arg = arg, .tar = tar, .bare = *bare };
+		.what = what, .want = want, .arg = arg, .tar = tar, .bare = *bare
+	};
 	int rc = tar_read(&reader, bytes, len, err);
 
 	*bare = reader.bare;
