@@ -92,7 +92,8 @@ int directory_read(const char *dir, struct migration_graph **graph, struct err *
 	for (i = 0; i < places.n && rc == 0; i++)
 		rc = revision_files_add(&files, places.items[i], places.items[i], &rules, err);
 	if (rc == 0) {
-		*graph = migration_graph_new(files.revisions, files.n, &files.problems);
+		*graph = migration_graph_new_take(files.revisions, files.n, &files.problems);
+		files.revisions = NULL;
 		files.n = 0;
 	}
 	revision_files_fini(&files);

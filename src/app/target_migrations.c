@@ -221,8 +221,10 @@ static void read_on_file(void *arg, const struct host_tar_file *file)
 
 static void read_end(struct target_read *read)
 {
-	struct migration_graph *graph = migration_graph_new(read->found, read->n, &read->problems);
+	struct migration_graph *graph =
+		migration_graph_new_take(read->found, read->n, &read->problems);
 
+	read->found = NULL;
 	read->n = 0;
 	read_forget(read);
 	read->target->revisions.read_at = clock_monotonic();
@@ -360,6 +362,24 @@ static void read_on_end(void *arg, int status, const struct err *err)
 }
 
 /* Behind those of the directories before. */
+static void read_append(struct target_read *read, struct revision_files *files)
+{
+	if (!read->n && files->n) {
+		free(read->found);
+		read->found = files->revisions;
+		files->revisions = NULL;
+	} else if (files->n) {
+		read->found =
+			mem_realloc(read->found, read->n + files->n, sizeof(*read->found));
+		memcpy(read->found + read->n, files->revisions,
+			files->n * sizeof(*files->revisions));
+	}
+	read->n += files->n;
+	if (files->n)
+		read->cap = read->n;
+	files->n = 0;
+}
+
 void target_read_take(
 	struct target_read *read, struct revision_files *files, const struct err *why)
 {
@@ -372,13 +392,7 @@ void target_read_take(
 		read_break(read, &err);
 		return;
 	}
-	read->cap = read->n + files->n + 1;
-	read->found = mem_realloc(read->found, read->cap, sizeof(*read->found));
-	if (files->n)
-		memcpy(read->found + read->n, files->revisions,
-			files->n * sizeof(*files->revisions));
-	read->n += files->n;
-	files->n = 0;
+	read_append(read, files);
 	for (i = 0; i < files->problems.n; i++) {
 		p = &files->problems.items[i];
 		migration_problems_add(

@@ -27,6 +27,9 @@ void strlist_fini(struct strlist *list)
 
 void strlist_add_take(struct strlist *list, char *s)
 {
+	/* Most lists have one string: that and the NULL. */
+	if (!list->cap)
+		list->items = mem_realloc(NULL, list->cap = 2, sizeof(*list->items));
 	list->items = mem_grow(list->items, list->n + 1, &list->cap, sizeof(*list->items));
 	list->items[list->n++] = s;
 	list->items[list->n] = NULL;

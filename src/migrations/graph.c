@@ -107,8 +107,7 @@ static int compare_id_then_place(const void *a, const void *b)
 	return order ? order : (x->place > y->place) - (x->place < y->place);
 }
 
-/* Sorts the revisions by id, each id once. They stay in the array given until they are put into the
- * order they are shown in: moving them once is enough. */
+/* Sorts the revisions by id, each id once. */
 static void take_revisions(struct migration_graph *graph, struct migration_revision *r, size_t n)
 {
 	size_t i;
@@ -215,24 +214,43 @@ static void find_edges(struct migration_graph *graph, struct migration_edges *ed
 	}
 }
 
+/* Puts items into another order where they are: the i-th becomes that at order[i]. */
+static void reorder(struct migration_revision *items, size_t n, const size_t *order)
+{
+	bool *placed = mem_calloc(n + 1, sizeof(*placed));
+	struct migration_revision first;
+	size_t i, at;
+
+	for (i = 0; i < n; i++) {
+		if (placed[i])
+			continue;
+		first = items[i];
+		for (at = i; order[at] != i; at = order[at]) {
+			items[at] = items[order[at]];
+			placed[at] = true;
+		}
+		items[at] = first;
+		placed[at] = true;
+	}
+	free(placed);
+}
+
 /* Puts the revisions into the order they are walked in; order[] tells which comes where. */
 static void permute(struct migration_graph *graph, const size_t *order, const bool *in_cycle)
 {
-	struct migration_revision *sorted = mem_calloc(graph->n + 1, sizeof(*sorted));
 	size_t *rank = mem_calloc(graph->n + 1, sizeof(*rank)), i;
 
 	graph->index->place = mem_calloc(graph->n + 1, sizeof(size_t));
+	reorder(graph->revisions, graph->n, order);
 	for (i = 0; i < graph->n; i++)
 		rank[order[i]] = i;
 	for (i = 0; i < graph->n; i++) {
-		sorted[i] = graph->revisions[order[i]];
-		sorted[i].in_cycle = in_cycle[order[i]];
+		graph->revisions[i].in_cycle = in_cycle[order[i]];
 		graph->index->by_id[i] = rank[i];
-		graph->index->place[i] = sorted[i].place;
+		graph->index->place[i] = graph->revisions[i].place;
 	}
 	for (i = 0; i < graph->index->n_labels; i++)
 		graph->index->labels[i].revision = rank[graph->index->labels[i].revision];
-	graph->revisions = sorted;
 	free(rank);
 }
 
@@ -424,6 +442,19 @@ static void report_cycle(struct migration_graph *graph)
 struct migration_graph *migration_graph_new(
 	struct migration_revision *take, size_t n, struct migration_problems *problems_take)
 {
+	struct migration_revision *own = mem_calloc(n + 1, sizeof(*own));
+
+	if (n) {
+		memcpy(own, take, n * sizeof(*own));
+		memset(take, 0, n * sizeof(*take));
+	}
+	return migration_graph_new_take(own, n, problems_take);
+}
+
+struct migration_graph *migration_graph_new_take(
+	struct migration_revision *revisions_take, size_t n,
+	struct migration_problems *problems_take)
+{
 	struct migration_graph *graph = mem_calloc(1, sizeof(*graph));
 	struct migration_edges edges;
 	size_t i;
@@ -433,7 +464,7 @@ struct migration_graph *migration_graph_new(
 		graph->problems = *problems_take;
 		migration_problems_init(problems_take);
 	}
-	take_revisions(graph, take, n);
+	take_revisions(graph, revisions_take, n);
 	graph->index->by_id = mem_calloc(graph->n + 1, sizeof(size_t));
 	for (i = 0; i < graph->n; i++)
 		graph->index->by_id[i] = i;
@@ -451,8 +482,6 @@ struct migration_graph *migration_graph_new(
 	graph->current.items = mem_calloc(graph->n + 1, sizeof(size_t));
 	graph->pending.items = mem_calloc(graph->n + 1, sizeof(size_t));
 	migration_edges_fini(&edges);
-	if (n)
-		memset(take, 0, n * sizeof(*take));
 	return graph;
 }
 

@@ -72,7 +72,6 @@ static struct migration_graph *merge_graphs(const struct migration_sources *sour
 {
 	const struct migration_revision **order;
 	struct migration_revision *take;
-	struct migration_graph *merged;
 	size_t i, k, n = 0, total = 0;
 
 	for (i = 0; i < sources->n; i++)
@@ -87,9 +86,7 @@ static struct migration_graph *merge_graphs(const struct migration_sources *sour
 				migration_revision_copy(&take[n++], order[k]);
 		free(order);
 	}
-	merged = migration_graph_new(take, n, NULL);
-	free(take);
-	return merged;
+	return migration_graph_new_take(take, n, NULL);
 }
 
 /* What is wrong in one source and not in the whole, under the source's name. */

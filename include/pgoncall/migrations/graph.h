@@ -38,6 +38,9 @@ struct migration_graph {
  */
 struct migration_graph *migration_graph_new(
 	struct migration_revision *take, size_t n, struct migration_problems *problems_take);
+/* The same, and the array is the graph's from then on: from the heap, at least one long. */
+struct migration_graph *migration_graph_new_take(struct migration_revision *revisions_take,
+	size_t n, struct migration_problems *problems_take);
 void migration_graph_free(struct migration_graph *graph);
 
 /*
