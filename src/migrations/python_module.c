@@ -19,12 +19,15 @@
 
 enum {
 	INDENTS_MAX = 100,   /* Python's own bound */
+	TOKENS_ROOM = 512,   /* more than most revision files have; 16 KiB */
 	COMPOUND_LEN_MAX = 7 /* "finally" */
 };
 
 /* Always in the table, so that no other names crowd them out. */
-static const char *const tracked[] = { "revision", "down_revision", "branch_labels", "depends_on",
-	"__doc__", "upgrade", "downgrade" };
+#define TRACKED(word) { .name = word, .len = sizeof(word) - 1 }
+static const struct py_binding tracked[] = { TRACKED("revision"), TRACKED("down_revision"),
+	TRACKED("branch_labels"), TRACKED("depends_on"), TRACKED("__doc__"), TRACKED("upgrade"),
+	TRACKED("downgrade") };
 
 /* These begin a line that has a colon after its head. match and case can be plain names. */
 static const char *const compound[] = { "def", "class", "if", "elif", "else", "for", "while", "try",
@@ -74,8 +77,9 @@ static void take_docstring(struct walker *w, const struct py_token *t, size_t n)
 		return;
 	value = py_eval(t, n, NULL);
 	if (value->type == PY_STR)
-		w->module->docstring = mem_strdup(value->str);
-	py_unref(value);
+		w->module->docstring = py_take_str(value);
+	else
+		py_unref(value);
 }
 
 /* The marks of a merge that was not finished begin so, too: "<<<<<<<", "=======". */
@@ -301,6 +305,7 @@ void py_module_init(struct py_module *module, const char *text, size_t len)
 {
 	struct walker w = { .module = module, .n_indents = 1, .skip_column = -1 };
 	bool utf8 = !is_ascii(text, len) && !has_coding_comment(text, len);
+	struct py_token room[TOKENS_ROOM];
 	struct py_tokens tokens;
 	size_t i, from = 0;
 
@@ -308,12 +313,9 @@ void py_module_init(struct py_module *module, const char *text, size_t len)
 	memset(module, 0, offsetof(struct py_module, bindings));
 	memset(&module->n_bindings, 0, sizeof(*module) - offsetof(struct py_module, n_bindings));
 	module->names.find = find_value;
-	for (i = 0; i < sizeof(tracked) / sizeof(tracked[0]); i++) {
-		module->bindings[i] =
-			(struct py_binding){ .name = tracked[i], .len = strlen(tracked[i]) };
-		module->n_bindings++;
-	}
-	py_tokens_init(&tokens, text, len);
+	memcpy(module->bindings, tracked, sizeof(tracked));
+	module->n_bindings = sizeof(tracked) / sizeof(tracked[0]);
+	py_tokens_init(&tokens, text, len, room, TOKENS_ROOM);
 	for (i = 0; i < tokens.n; i++) {
 		if (utf8)
 			check_encoding(&w, &tokens.items[i]);

@@ -65,13 +65,23 @@ static __attribute__((format(printf, 3, 4))) void fail(
 	lx->s = lx->end;
 }
 
+static void grow_tokens(struct py_tokens *out)
+{
+	struct py_token *items = out->items == out->room ? NULL : out->items;
+
+	items = mem_grow(items, out->n, &out->cap, sizeof(*items));
+	if (out->items == out->room && out->n)
+		memcpy(items, out->room, out->n * sizeof(*items));
+	out->items = items;
+}
+
 static void add_token(struct lexer *lx, enum py_kind kind, const char *s, int line, int depth)
 {
 	struct py_tokens *out = lx->out;
 	struct py_token *token;
 
 	if (out->n == out->cap)
-		out->items = mem_grow(out->items, out->n, &out->cap, sizeof(*out->items));
+		grow_tokens(out);
 	token = &out->items[out->n++];
 	token->s = s;
 	token->len = (size_t)(lx->s - s);
@@ -287,6 +297,8 @@ static size_t operator_len(const struct lexer *lx)
 {
 	char a = peek(lx, 0), b = peek(lx, 1), c = peek(lx, 2);
 
+	if (a == ',' || (b != '=' && b != '>' && a != b))
+		return 1;
 	if (a == '.' && b == '.' && c == '.')
 		return 3;
 	if (a == b && a && strchr("*/<>", a))
@@ -331,19 +343,33 @@ static void scan_operator(struct lexer *lx)
 	const char *start = lx->s;
 	char c = *lx->s;
 
-	if (strchr("([{", c)) {
+	switch (c) {
+	case '(':
+	case '[':
+	case '{':
 		open_bracket(lx);
-	} else if (strchr(")]}", c)) {
+		return;
+	case ')':
+	case ']':
+	case '}':
 		close_bracket(lx);
-	} else if (!strchr("+-*/%@&|^~<>=!:;,.", c) || (c == '!' && peek(lx, 1) != '=')) {
+		return;
+	case '=':
+	case '.':
+	case ',':
+	case ':':
+		break;
+	default:
+		if (strchr("+-*/%@&|^~<>!;", c) && (c != '!' || peek(lx, 1) == '='))
+			break;
 		if ((unsigned char)c < 0x20 || c == 0x7F)
 			fail(lx, lx->line, "invalid non-printable character U+%04X", (unsigned)c);
 		else
 			fail(lx, lx->line, "invalid syntax: '%c'", c);
-	} else {
-		lx->s += operator_len(lx);
-		add_token(lx, PY_OP, start, lx->line, lx->depth);
+		return;
 	}
+	lx->s += operator_len(lx);
+	add_token(lx, PY_OP, start, lx->line, lx->depth);
 }
 
 /* Blanks, comments, joined lines, and the ends of logical lines. Returns false at a token. */
@@ -413,15 +439,15 @@ static void scan_token(struct lexer *lx)
 	}
 }
 
-void py_tokens_init(struct py_tokens *tokens, const char *text, size_t len)
+void py_tokens_init(struct py_tokens *tokens, const char *text, size_t len, struct py_token *room,
+	size_t n_room)
 {
 	struct lexer lx = { .out = tokens, .s = text, .end = text + len, .line = 1 };
 	int open;
 
 	memset(tokens, 0, sizeof(*tokens));
-	/* About what a revision file has; more is grown. */
-	tokens->cap = len < PY_SOURCE_MAX ? len / 6 + 16 : 16;
-	tokens->items = mem_realloc(NULL, tokens->cap, sizeof(*tokens->items));
+	tokens->items = tokens->room = room;
+	tokens->cap = room ? n_room : 0;
 	lx.line_start = true;
 	if (len >= 3 && memcmp(text, "\xEF\xBB\xBF", 3) == 0)
 		lx.s += 3;
@@ -440,7 +466,8 @@ void py_tokens_init(struct py_tokens *tokens, const char *text, size_t len)
 
 void py_tokens_fini(struct py_tokens *tokens)
 {
-	free(tokens->items);
+	if (tokens->items != tokens->room)
+		free(tokens->items);
 	memset(tokens, 0, sizeof(*tokens));
 }
 

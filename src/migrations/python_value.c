@@ -82,6 +82,18 @@ void py_unref(struct py_value *value)
 	free(value);
 }
 
+char *py_take_str(struct py_value *value_take)
+{
+	char *s = value_take->str;
+
+	if (value_take->refs == 1)
+		value_take->str = NULL;
+	else
+		s = mem_strdup(s);
+	py_unref(value_take);
+	return s;
+}
+
 /* Takes item. */
 static void list_add(struct py_value *list, size_t *cap, struct py_value *item)
 {

@@ -88,7 +88,7 @@ void revisions_add_code(struct lines *out, const char *text)
 
 	while (end > text && end[-1] == '\n')
 		end--;
-	py_tokens_init(&tokens, text, (size_t)(end - text));
+	py_tokens_init(&tokens, text, (size_t)(end - text), NULL, 0);
 	begin_line(&c);
 	for (i = 0; i < tokens.n; i++) {
 		if (tokens.items[i].kind == PY_NEWLINE || tokens.items[i].s < at)

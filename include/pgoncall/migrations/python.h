@@ -32,13 +32,15 @@ struct py_tokens {
 	struct py_token *items;
 	size_t n;
 	size_t cap;
-	int error_line; /* 0: the whole source was read */
+	struct py_token *room; /* borrowed: where they are while they fit; NULL: none was given */
+	int error_line;        /* 0: the whole source was read */
 	char error[96]; /* as Python words it */
 };
 
 /* Always gives tokens, up to the first error; they borrow text. The last is a PY_NEWLINE unless
- * there is none at all. */
-void py_tokens_init(struct py_tokens *tokens, const char *text, size_t len);
+ * there is none at all. room: n_room tokens that outlive them and spare a block of the heap, or NULL. */
+void py_tokens_init(struct py_tokens *tokens, const char *text, size_t len, struct py_token *room,
+	size_t n_room);
 void py_tokens_fini(struct py_tokens *tokens);
 /* Whether it is this operator, or this name. */
 bool py_is(const struct py_token *token, const char *what);
@@ -77,6 +79,8 @@ struct py_value *py_dynamic(void);
 struct py_value *py_add(const struct py_value *a, const struct py_value *b);
 struct py_value *py_ref(const struct py_value *value);
 void py_unref(struct py_value *value);
+/* The string of a PY_STR, for the caller to free, in place of py_unref. */
+char *py_take_str(struct py_value *value_take);
 
 /* Appends what a string token stands for, in valid UTF-8 (bad bytes, NUL and \N{…} become U+FFFD;
  * line ends become LF). PY_STR, PY_OTHER for bytes, or PY_DYNAMIC. */
