@@ -127,8 +127,9 @@ static int history_run(const struct invocation *in)
 			return command_usage("history takes a TARGET or --dir DIR, not both");
 		return history_of_dir(in);
 	}
-	return batch_run(in, in->args[0], TARGET_DATABASE | TARGET_MIGRATIONS | TARGET_SIDES,
-		history_advance, history_failed);
+	return batch_run(in, in->args[0],
+		TARGET_DATABASE | TARGET_BRIEF | TARGET_MIGRATIONS | TARGET_SIDES, history_advance,
+		history_failed);
 }
 
 static void pending_advance(struct batch *batch)
@@ -149,6 +150,6 @@ static void pending_advance(struct batch *batch)
 
 static int pending_run(const struct invocation *in)
 {
-	return batch_run(
-		in, in->args[0], TARGET_DATABASE | TARGET_MIGRATIONS, pending_advance, NULL);
+	return batch_run(in, in->args[0], TARGET_DATABASE | TARGET_BRIEF | TARGET_MIGRATIONS,
+		pending_advance, NULL);
 }

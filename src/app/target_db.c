@@ -159,6 +159,7 @@ static void db_start_watch(struct target *target)
 	struct db_watch_options options = {
 		.interval_ms = target->paused ? 0 : (int)(target->refresh_ns / CLOCK_NS_PER_MS),
 		.version_table = target->version_table,
+		.brief = target->wants & TARGET_BRIEF,
 	};
 
 	target->watch = db_watch_start(

@@ -1,6 +1,6 @@
 /*
- * Watching: one round of questions after another. A round is two or three queries sent together:
- * facts, sessions and, when the table was there last time, the version rows. Owns the rhythm and the
+ * Watching: one round of questions after another. A round is up to three queries sent together:
+ * facts, sessions (unless brief) and, when the table was there last time, the version rows. Owns the rhythm and the
  * snapshot until it is handed over.
  */
 #include <pgoncall/db/watch.h>
@@ -46,6 +46,7 @@ struct db_watch {
 	int acting_pid;
 	char *schema, *table; /* of the versions; table "": none is asked for */
 	bool stopped;
+	bool brief;    /* sessions are not asked for */
 	bool plain;    /* prepared statements do not last here (a pooler): send the text each time */
 	bool prepared; /* they are there */
 	int open; /* answers awaited, and one while a round is being put together */
@@ -275,9 +276,11 @@ static void watch_send_round(struct db_watch *watch)
 {
 	struct buf sessions = BUF_INIT;
 
-	if (watch->plain || !watch->prepared)
+	if (!watch->brief && (watch->plain || !watch->prepared))
 		db_query_sessions_for(&sessions, db_conn_version_num(watch->conn));
-	if (watch->plain) {
+	if (watch->brief) {
+		watch_send(watch, db_query_facts, watch_on_facts);
+	} else if (watch->plain) {
 		watch_send(watch, db_query_facts, watch_on_facts);
 		watch_send(watch, buf_str(&sessions), watch_on_sessions);
 	} else {
@@ -331,6 +334,7 @@ struct db_watch *db_watch_start(struct loop *loop, struct db_conn *conn,
 	watch->cb = cb;
 	watch->arg = arg;
 	watch->interval_ms = options->interval_ms;
+	watch->brief = options->brief;
 	db_version_table_split(options->version_table ? options->version_table : "", &watch->schema,
 		&watch->table);
 	watch->timer = loop_timer_start(loop, 0, 0, watch_on_timer, watch);

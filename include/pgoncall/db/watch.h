@@ -5,6 +5,8 @@
 #ifndef PGONCALL_DB_WATCH_H
 #define PGONCALL_DB_WATCH_H
 
+#include <stdbool.h>
+
 #include <pgoncall/base/err.h>
 #include <pgoncall/db/conn.h>
 #include <pgoncall/db/snapshot.h>
@@ -20,6 +22,7 @@ typedef void (*db_watch_cb)(void *arg, struct db_snapshot *snapshot_take, const 
 struct db_watch_options {
 	int interval_ms;           /* 0: only on db_watch_refresh */
 	const char *version_table; /* copied; NULL or "": none is asked for */
+	bool brief;                /* no sessions: planning that question takes 5 ms */
 };
 
 /* The connection must be up; the first question is sent with the loop's next turn. The watch must be
