@@ -17,14 +17,37 @@ enum {
 
 /* --- looking up --- */
 
+/* The first eight bytes as a number that is less where the id is less: most comparisons end there, and
+ * the id itself, somewhere in memory, need not be fetched. */
+static uint64_t id_key(const char *id)
+{
+	uint64_t key = 0;
+	int i;
+
+	for (i = 0; i < 8; i++) {
+		key = key << 8 | (unsigned char)*id;
+		id += *id != '\0';
+	}
+	return key;
+}
+
+static bool is_below(const struct migration_graph *graph, size_t at, uint64_t key, const char *id)
+{
+	uint64_t its = graph->index->keys[at];
+
+	return its < key ||
+	       (its == key && strcmp(graph->revisions[graph->index->by_id[at]].id, id) < 0);
+}
+
 /* The first position in by_id whose id is not below. */
 static size_t lower_bound(const struct migration_graph *graph, const char *id)
 {
 	size_t low = 0, high = graph->n, mid;
+	uint64_t key = id_key(id);
 
 	while (low < high) {
 		mid = low + (high - low) / 2;
-		if (strcmp(graph->revisions[graph->index->by_id[mid]].id, id) < 0)
+		if (is_below(graph, mid, key, id))
 			low = mid + 1;
 		else
 			high = mid;
@@ -99,12 +122,61 @@ void migration_graph_add_ids(
 
 /* --- building --- */
 
+/* A revision while they are sorted. */
+struct sorted_id {
+	uint64_t key;
+	const char *id;
+	size_t place; /* in the array given */
+};
+
 static int compare_id_then_place(const void *a, const void *b)
 {
-	const struct migration_revision *x = a, *y = b;
-	int order = strcmp(x->id, y->id);
+	const struct sorted_id *x = a, *y = b;
+	int order;
 
+	if (x->key != y->key)
+		return x->key < y->key ? -1 : 1;
+	order = strcmp(x->id, y->id);
 	return order ? order : (x->place > y->place) - (x->place < y->place);
+}
+
+/* Puts items into another order where they are: the i-th becomes that at order[i]. */
+static void reorder(struct migration_revision *items, size_t n, const size_t *order)
+{
+	bool *placed = mem_calloc(n + 1, sizeof(*placed));
+	struct migration_revision first;
+	size_t i, at;
+
+	for (i = 0; i < n; i++) {
+		if (placed[i])
+			continue;
+		first = items[i];
+		for (at = i; order[at] != i; at = order[at]) {
+			items[at] = items[order[at]];
+			placed[at] = true;
+		}
+		items[at] = first;
+		placed[at] = true;
+	}
+	free(placed);
+}
+
+static void sort_revisions(struct migration_revision *r, size_t n)
+{
+	struct sorted_id *ids = mem_calloc(n + 1, sizeof(*ids));
+	size_t *order = mem_calloc(n + 1, sizeof(*order)), i;
+
+	for (i = 0; i < n; i++) {
+		r[i].place = i;
+		ids[i] = (struct sorted_id){ id_key(r[i].id), r[i].id, i };
+	}
+	if (n > 1)
+		qsort(ids, n, sizeof(*ids), compare_id_then_place);
+	for (i = 0; i < n; i++)
+		order[i] = ids[i].place;
+	reorder(r, n, order);
+	free(order);
+	free(ids);
 }
 
 /* Sorts the revisions by id, each id once. */
@@ -112,10 +184,7 @@ static void take_revisions(struct migration_graph *graph, struct migration_revis
 {
 	size_t i;
 
-	for (i = 0; i < n; i++)
-		r[i].place = i;
-	if (n > 1)
-		qsort(r, n, sizeof(*r), compare_id_then_place);
+	sort_revisions(r, n);
 	graph->revisions = r;
 	for (i = 0; i < n; i++) {
 		if (i + 1 == n || strcmp(r[i].id, r[i + 1].id) != 0) {
@@ -129,6 +198,18 @@ static void take_revisions(struct migration_graph *graph, struct migration_revis
 			"other is %s)",
 			r[i].id, r[i + 1].path);
 		migration_revision_fini(&r[i]);
+	}
+}
+
+static void index_ids(struct migration_graph *graph)
+{
+	size_t i;
+
+	graph->index->by_id = mem_calloc(graph->n + 1, sizeof(size_t));
+	graph->index->keys = mem_calloc(graph->n + 1, sizeof(uint64_t));
+	for (i = 0; i < graph->n; i++) {
+		graph->index->by_id[i] = i;
+		graph->index->keys[i] = id_key(graph->revisions[i].id);
 	}
 }
 
@@ -212,27 +293,6 @@ static void find_edges(struct migration_graph *graph, struct migration_edges *ed
 		add_edges(graph, i, true, edges, &n);
 		edges->start[i + 1] = n;
 	}
-}
-
-/* Puts items into another order where they are: the i-th becomes that at order[i]. */
-static void reorder(struct migration_revision *items, size_t n, const size_t *order)
-{
-	bool *placed = mem_calloc(n + 1, sizeof(*placed));
-	struct migration_revision first;
-	size_t i, at;
-
-	for (i = 0; i < n; i++) {
-		if (placed[i])
-			continue;
-		first = items[i];
-		for (at = i; order[at] != i; at = order[at]) {
-			items[at] = items[order[at]];
-			placed[at] = true;
-		}
-		items[at] = first;
-		placed[at] = true;
-	}
-	free(placed);
 }
 
 /* Puts the revisions into the order they are walked in; order[] tells which comes where. */
@@ -457,7 +517,6 @@ struct migration_graph *migration_graph_new_take(
 {
 	struct migration_graph *graph = mem_calloc(1, sizeof(*graph));
 	struct migration_edges edges;
-	size_t i;
 
 	graph->index = mem_calloc(1, sizeof(*graph->index));
 	if (problems_take) {
@@ -465,9 +524,7 @@ struct migration_graph *migration_graph_new_take(
 		migration_problems_init(problems_take);
 	}
 	take_revisions(graph, revisions_take, n);
-	graph->index->by_id = mem_calloc(graph->n + 1, sizeof(size_t));
-	for (i = 0; i < graph->n; i++)
-		graph->index->by_id[i] = i;
+	index_ids(graph);
 	graph->index->stack = mem_calloc(graph->n + 1, sizeof(size_t));
 	index_labels(graph);
 	find_edges(graph, &edges);
@@ -506,6 +563,7 @@ void migration_graph_free(struct migration_graph *graph)
 	strlist_fini(&graph->unknown_rows);
 	migration_problems_fini(&graph->problems);
 	free(graph->index->by_id);
+	free(graph->index->keys);
 	free(graph->index->labels);
 	free(graph->index->edges);
 	free(graph->index->place);

@@ -30,6 +30,17 @@ struct lexer {
 	} brackets[BRACKETS_MAX];
 };
 
+/* What a byte can be in a name; all beyond ASCII can be in one. */
+enum { NAME_CHAR = 1, NAME_START = 2 };
+
+static const unsigned char name_bytes[256] = {
+	['0' ... '9'] = NAME_CHAR,
+	['A' ... 'Z'] = NAME_CHAR | NAME_START,
+	['_'] = NAME_CHAR | NAME_START,
+	['a' ... 'z'] = NAME_CHAR | NAME_START,
+	[0x80 ... 0xFF] = NAME_CHAR | NAME_START,
+};
+
 static bool is_digit(char c)
 {
 	return c >= '0' && c <= '9';
@@ -37,12 +48,12 @@ static bool is_digit(char c)
 
 static bool is_name_start(char c)
 {
-	return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_' || (c & 0x80);
+	return name_bytes[(unsigned char)c] & NAME_START;
 }
 
 static bool is_name_char(char c)
 {
-	return is_name_start(c) || is_digit(c);
+	return name_bytes[(unsigned char)c];
 }
 
 /* The byte `ahead` of the next, NUL beyond the end. */
@@ -65,7 +76,7 @@ static __attribute__((format(printf, 3, 4))) void fail(
 	lx->s = lx->end;
 }
 
-static void grow_tokens(struct py_tokens *out)
+static __attribute__((noinline)) void grow_tokens(struct py_tokens *out)
 {
 	struct py_token *items = out->items == out->room ? NULL : out->items;
 
@@ -75,7 +86,7 @@ static void grow_tokens(struct py_tokens *out)
 	out->items = items;
 }
 
-static void add_token(struct lexer *lx, enum py_kind kind, const char *s, int line, int depth)
+static inline void add_token(struct lexer *lx, enum py_kind kind, const char *s, int line, int depth)
 {
 	struct py_tokens *out = lx->out;
 	struct py_token *token;
@@ -471,13 +482,11 @@ void py_tokens_fini(struct py_tokens *tokens)
 	memset(tokens, 0, sizeof(*tokens));
 }
 
-bool py_is(const struct py_token *token, const char *what)
+bool py_is_whole(const struct py_token *token, const char *what)
 {
 	size_t i;
 
-	if ((token->kind != PY_OP && token->kind != PY_NAME) || *token->s != *what)
-		return false;
-	for (i = 1; i < token->len && what[i] && what[i] == token->s[i]; i++)
+	for (i = 0; i < token->len && what[i] && what[i] == token->s[i]; i++)
 		;
 	return i == token->len && !what[i];
 }

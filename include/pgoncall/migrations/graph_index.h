@@ -6,6 +6,7 @@
 
 #include <stdbool.h>
 #include <stddef.h>
+#include <stdint.h>
 
 #include <pgoncall/migrations/graph.h>
 #include <pgoncall/migrations/graph_order.h>
@@ -17,6 +18,7 @@ struct migration_label {
 
 struct migration_graph_index {
 	size_t *by_id;                  /* revisions sorted by id */
+	uint64_t *keys;                 /* of the same, the beginnings of the ids as numbers */
 	struct migration_label *labels; /* sorted by name */
 	size_t n_labels;
 	struct migration_edges down, up; /* as walked */

@@ -42,8 +42,14 @@ struct py_tokens {
 void py_tokens_init(struct py_tokens *tokens, const char *text, size_t len, struct py_token *room,
 	size_t n_room);
 void py_tokens_fini(struct py_tokens *tokens);
-/* Whether it is this operator, or this name. */
-bool py_is(const struct py_token *token, const char *what);
+/* Whether it is this operator, or this name. Asked of every token many times over, and nearly always
+ * answered by its first character. */
+bool py_is_whole(const struct py_token *token, const char *what);
+static inline bool py_is(const struct py_token *token, const char *what)
+{
+	return (token->kind == PY_OP || token->kind == PY_NAME) && *token->s == *what &&
+	       py_is_whole(token, what);
+}
 
 /* --- values --- */
 
