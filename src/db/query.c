@@ -105,6 +105,27 @@ const char db_query_facts[] =
 	"CROSS JOIN replication r LIMIT 1";
 
 /*
+ * Of the same columns those that a list of revisions wants, the others NULL: planning the whole takes
+ * longer than a command that asks once needs for all the rest.
+ */
+const char db_query_brief[] =
+	"WITH " SQL_VERSION_TABLE "\n"
+	"SELECT pg_catalog.clock_timestamp(),\n"
+	"	pg_catalog.split_part(pg_catalog.current_setting('server_version'), ' ', 1),\n"
+	"	pg_catalog.current_setting('server_version_num'),\n"
+	"	pg_catalog.pg_is_in_recovery(),\n"
+	"	current_user,\n"
+	"	NULL, NULL, NULL, NULL, NULL, NULL,\n"
+	"	t.oid IS NOT NULL,\n"
+	"	t.readable IS TRUE,\n"
+	"	t.oid IS NOT NULL AND EXISTS (SELECT FROM pg_catalog.pg_locks l\n"
+	"		WHERE l.locktype = 'relation' AND l.database = my.oid\n"
+	"		AND l.relation = t.oid AND l.mode = 'AccessExclusiveLock'),\n"
+	"	pg_catalog.current_database(),\n"
+	"	NULL, NULL, NULL, NULL, NULL, NULL\n"
+	"FROM my LEFT JOIN version_table t ON true LIMIT 1";
+
+/*
  * How far a command is, one row each: what it does now, what is done and what there is to do, in
  * whatever unit the phase counts in (0: it counts nothing). pg_stat_progress_copy came with 14. A few
  * microseconds each: they read the backends' status. Masked sessions have no phase.

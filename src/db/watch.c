@@ -279,7 +279,7 @@ static void watch_send_round(struct db_watch *watch)
 	if (!watch->brief && (watch->plain || !watch->prepared))
 		db_query_sessions_for(&sessions, db_conn_version_num(watch->conn));
 	if (watch->brief) {
-		watch_send(watch, db_query_facts, watch_on_facts);
+		watch_send(watch, db_query_brief, watch_on_facts);
 	} else if (watch->plain) {
 		watch_send(watch, db_query_facts, watch_on_facts);
 		watch_send(watch, buf_str(&sessions), watch_on_sessions);

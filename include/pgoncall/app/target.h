@@ -35,7 +35,7 @@ enum target_want {
 	TARGET_LOGS = 1 << 3,
 	TARGET_TEXTS = 1 << 4, /* with the revisions: the files themselves are kept */
 	TARGET_SIDES = 1 << 5, /* with the revisions: the checkout with its log, legacy SQL */
-	TARGET_BRIEF = 1 << 6, /* of the database its facts and version rows, no sessions */
+	TARGET_BRIEF = 1 << 6, /* of the database the version rows, no sessions (db/watch.h) */
 };
 
 /* The lines of the connection checklist, in order. */

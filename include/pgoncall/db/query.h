@@ -84,8 +84,10 @@ enum db_session_col {
 	DB_SESSION_COLS
 };
 
-/* Both take $1 schema of the version table ("": by search path) and $2 its name. */
+/* All take $1 schema of the version table ("": by search path) and $2 its name. */
 extern const char db_query_facts[];
+/* Columns as of the facts; the version table, role, database and server are told, the rest is NULL. */
+extern const char db_query_brief[];
 extern const char db_query_sessions[];
 /* Appends the statement for sessions as a server of that version understands it. */
 void db_query_sessions_for(struct buf *out, int version_num);

@@ -22,7 +22,8 @@ typedef void (*db_watch_cb)(void *arg, struct db_snapshot *snapshot_take, const 
 struct db_watch_options {
 	int interval_ms;           /* 0: only on db_watch_refresh */
 	const char *version_table; /* copied; NULL or "": none is asked for */
-	bool brief;                /* no sessions: planning that question takes 5 ms */
+	/* No sessions, and of the facts only those of the version table, role, database and server. */
+	bool brief;
 };
 
 /* The connection must be up; the first question is sent with the loop's next turn. The watch must be

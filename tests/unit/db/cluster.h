@@ -299,7 +299,8 @@ static void picture_on_snapshot(void *arg, struct db_snapshot *snapshot_take, co
 /* One picture taken by that actor; the caller frees. */
 static struct db_snapshot *picture_take(struct actor *actor, const char *version_table)
 {
-	const struct db_watch_options options = { 0, version_table };
+	const struct db_watch_options options = { .interval_ms = 0,
+		.version_table = version_table };
 	struct picture picture = { NULL, { ERR_OK, "" }, 0, 0 };
 	struct db_watch *watch;
 

@@ -237,7 +237,8 @@ static void watch_never_queues_behind_locks(void **state)
 /* The lock comes between two pictures: the version rows are asked for, and time out alone. */
 static void watch_survives_a_lock_on_the_version_table(void **state)
 {
-	const struct db_watch_options options = { 0, "alembic_version" };
+	const struct db_watch_options options = { .interval_ms = 0,
+		.version_table = "alembic_version" };
 	struct picture picture = { NULL, { ERR_OK, "" }, 0, 0 };
 	struct actor watcher, holder;
 	struct db_watch *watch;
@@ -301,6 +302,39 @@ static void watch_reads_version_tables(void **state)
 		if (cases[i].first)
 			assert_string_equal(snapshot->versions.items[0], cases[i].first);
 		db_snapshot_free(snapshot);
+		actor_close(&watcher);
+	}
+}
+
+/* What one command that shows no sessions asks for; the other facts are empty, not wrong. */
+static void watch_is_brief_where_asked(void **state)
+{
+	const char *const tables[] = { "alembic_version", "audit.version_of", "nowhere" };
+	const enum db_version_table found[] = { DB_VERSION_TABLE_FOUND, DB_VERSION_TABLE_FOUND,
+		DB_VERSION_TABLE_MISSING };
+	struct db_watch_options options = { .brief = true };
+	struct picture picture;
+	struct actor watcher;
+	struct db_watch *watch;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(tables) / sizeof(tables[0]); i++) {
+		memset(&picture, 0, sizeof(picture));
+		watcher_start(&watcher, "bo1");
+		options.version_table = tables[i];
+		watch = db_watch_start(
+			cluster.loop, watcher.conn, &options, picture_on_snapshot, &picture);
+		cluster_wait(picture.n == 1);
+		assert_int_equal(picture.n_errors, 0);
+		assert_int_equal(picture.snapshot->version_table, found[i]);
+		assert_int_equal(picture.snapshot->versions.n, i == 0 ? 1 : i == 1 ? 2 : 0);
+		assert_int_equal(picture.snapshot->n_sessions, 0);
+		assert_string_equal(picture.snapshot->server.role, "bo1");
+		assert_string_equal(picture.snapshot->server.database, "boardofone");
+		assert_true(picture.snapshot->server.version_num >= 130000);
+		db_watch_stop(watch);
+		db_snapshot_free(picture.snapshot);
 		actor_close(&watcher);
 	}
 }
@@ -471,7 +505,8 @@ static void watch_shows_index_progress(void **state)
 /* Our acting connection is left out of the picture until it takes part in a tree. */
 static void watch_leaves_ourselves_out(void **state)
 {
-	const struct db_watch_options options = { 0, NULL };
+	const struct db_watch_options options = { .interval_ms = 0,
+		.version_table = NULL };
 	struct picture picture = { NULL, { ERR_OK, "" }, 0, 0 };
 	struct actor watcher, acting, holder;
 	struct db_watch *watch;
@@ -505,7 +540,8 @@ static void watch_leaves_ourselves_out(void **state)
 
 static void watch_keeps_its_rhythm(void **state)
 {
-	struct db_watch_options options = { 10, "alembic_version" };
+	struct db_watch_options options = { .interval_ms = 10,
+		.version_table = "alembic_version" };
 	struct picture picture = { NULL, { ERR_OK, "" }, 0, 0 };
 	struct db_watch *watch;
 	struct actor watcher;
@@ -537,7 +573,8 @@ static void watch_keeps_its_rhythm(void **state)
 /* Behind a pooler what was prepared may be gone: the picture comes all the same. */
 static void watch_does_without_prepared_statements(void **state)
 {
-	const struct db_watch_options options = { 0, "alembic_version" };
+	const struct db_watch_options options = { .interval_ms = 0,
+		.version_table = "alembic_version" };
 	struct picture picture = { NULL, { ERR_OK, "" }, 0, 0 };
 	struct db_watch *watch;
 	struct actor watcher;
@@ -604,7 +641,8 @@ static void watch_names_the_oldest_xmin_and_safe_snapshots(void **state)
 /* A second refresh during an answer gives one more picture, not two at a time. */
 static void watch_never_overlaps(void **state)
 {
-	const struct db_watch_options options = { 0, "alembic_version" };
+	const struct db_watch_options options = { .interval_ms = 0,
+		.version_table = "alembic_version" };
 	struct picture picture = { NULL, { ERR_OK, "" }, 0, 0 };
 	struct actor watcher, holder;
 	struct db_watch *watch;
@@ -649,7 +687,8 @@ static void stop_on_snapshot(void *arg, struct db_snapshot *snapshot_take, const
 
 static void watch_stops_at_any_time(void **state)
 {
-	const struct db_watch_options options = { 10, "alembic_version" };
+	const struct db_watch_options options = { .interval_ms = 10,
+		.version_table = "alembic_version" };
 	struct picture picture = { NULL, { ERR_OK, "" }, 0, 0 };
 	struct stopper stopper = { NULL, 0 };
 	struct actor watcher;
@@ -679,7 +718,8 @@ static void watch_stops_at_any_time(void **state)
 
 static void watch_reports_a_lost_connection(void **state)
 {
-	const struct db_watch_options options = { 0, "alembic_version" };
+	const struct db_watch_options options = { .interval_ms = 0,
+		.version_table = "alembic_version" };
 	struct picture picture = { NULL, { ERR_OK, "" }, 0, 0 };
 	struct actor watcher, killer;
 	struct db_watch *watch;
@@ -711,6 +751,7 @@ int main(void)
 		cmocka_unit_test(watch_never_queues_behind_locks),
 		cmocka_unit_test(watch_survives_a_lock_on_the_version_table),
 		cmocka_unit_test(watch_reads_version_tables),
+		cmocka_unit_test(watch_is_brief_where_asked),
 		cmocka_unit_test(watch_shows_edges_to_an_unprivileged_role),
 		cmocka_unit_test(watch_finds_prepared_transactions),
 		cmocka_unit_test(watch_finds_idle_advisory_holders),
