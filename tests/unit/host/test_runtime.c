@@ -6,6 +6,7 @@
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+#include <stdlib.h>
 #include <string.h>
 #include <sys/stat.h>
 #include <unistd.h>
@@ -244,6 +245,34 @@ static void runtime_files_builds_golden_lines(void **state)
 	assert_int_equal(host_runtime_files(&docker, "app", "", &line, NULL), -1);
 }
 
+static void expect_folder(
+	const struct host_runtime *runtime, const char *app, const char *directory, const char *want)
+{
+	char *folder = host_runtime_folder(runtime, app, directory);
+
+	if (want)
+		assert_string_equal(folder, want);
+	else
+		assert_null(folder);
+	free(folder);
+}
+
+/* What the shell makes of the line for tar. */
+static void runtime_folder_is_that_of_the_line(void **state)
+{
+	(void)state;
+	setenv("HOME", "/home/ann", 1);
+	expect_folder(&bare, "/srv/app", "migrations/versions", "/srv/app/migrations/versions");
+	expect_folder(&bare, "/srv/app", "/abs/with space", "/abs/with space");
+	expect_folder(&bare, "", "/abs", "/abs");
+	expect_folder(&bare, "~/app", "versions", "/home/ann/app/versions");
+	expect_folder(&bare, "~", "versions", "/home/ann/versions");
+	expect_folder(&bare, "-", "versions", "./-/versions");
+	expect_folder(&bare, "", "versions", NULL);
+	expect_folder(&bare, "/srv/app", "", NULL);
+	expect_folder(&docker, "app-1", "/srv/app", NULL);
+}
+
 static void runtime_files_takes_a_working_directory_as_text(void **state)
 {
 	struct buf line = BUF_INIT;
@@ -335,6 +364,7 @@ int main(void)
 		cmocka_unit_test(runtime_refuses_names_that_are_options),
 		cmocka_unit_test(runtime_refuses_bad_environments_and_no_command),
 		cmocka_unit_test(runtime_files_builds_golden_lines),
+		cmocka_unit_test(runtime_folder_is_that_of_the_line),
 		cmocka_unit_test(runtime_files_takes_a_working_directory_as_text),
 		cmocka_unit_test(runtime_logs_builds_golden_lines),
 		cmocka_unit_test(runtime_logs_of_a_bare_host),
