@@ -36,8 +36,8 @@ static void directory_add_location(struct strlist *out, const char *dir, const c
 }
 
 /* Returns whether the directory is a project with settings of Alembic. */
-static bool directory_read_settings(
-	const char *dir, struct revision_rules *rules, struct strlist *out)
+static bool directory_read_settings(const char *dir, struct revision_rules *rules,
+	enum migration_sourceless *sourceless, struct strlist *out)
 {
 	static const char *const names[] = { "alembic.ini", "pyproject.toml" };
 	struct migration_settings settings;
@@ -55,6 +55,9 @@ static bool directory_read_settings(
 		close(fd);
 	migration_settings_init(&settings, buf_str(&all), all.len);
 	rules->recursive = settings.recursive;
+	if (all.len)
+		*sourceless = settings.sourceless ? MIGRATION_SOURCELESS_YES
+						  : MIGRATION_SOURCELESS_NO;
 	for (i = 0; i < settings.locations.n; i++)
 		directory_add_location(out, dir, settings.locations.items[i]);
 	if (!settings.locations.n && *settings.script_location) {
@@ -68,9 +71,10 @@ static bool directory_read_settings(
 	return out->n > 0;
 }
 
-static void directory_find(const char *dir, struct revision_rules *rules, struct strlist *out)
+static void directory_find(const char *dir, struct revision_rules *rules,
+	enum migration_sourceless *sourceless, struct strlist *out)
 {
-	if (directory_read_settings(dir, rules, out))
+	if (directory_read_settings(dir, rules, sourceless, out))
 		return;
 	if (directory_has(dir, "env.py") && directory_has(dir, "versions"))
 		strlist_add_take(out, mem_printf("%s/versions", dir));
@@ -80,6 +84,7 @@ static void directory_find(const char *dir, struct revision_rules *rules, struct
 
 int directory_read(const char *dir, struct migration_graph **graph, struct err *err)
 {
+	enum migration_sourceless sourceless = MIGRATION_SOURCELESS_UNKNOWN;
 	struct revision_rules rules = { .recursive = false };
 	struct revision_files files = { 0 };
 	struct strlist places;
@@ -88,10 +93,12 @@ int directory_read(const char *dir, struct migration_graph **graph, struct err *
 
 	*graph = NULL;
 	strlist_init(&places);
-	directory_find(dir, &rules, &places);
+	directory_find(dir, &rules, &sourceless, &places);
 	for (i = 0; i < places.n && rc == 0; i++)
 		rc = revision_files_add(&files, places.items[i], places.items[i], &rules, err);
 	if (rc == 0) {
+		migration_compiled_report(&files.compiled, sourceless, files.revisions, files.n,
+			&files.problems);
 		*graph = migration_graph_new_take(files.revisions, files.n, &files.problems);
 		files.revisions = NULL;
 		files.n = 0;

@@ -310,6 +310,8 @@ static int listing_meet(struct listing *listing, int dir_fd, const struct dirent
 			err, ERR_PARSE, "more than %d files and directories", HOST_TAR_MAX_ENTRIES);
 	if (entry_is_folder(rules, dir_fd, entry))
 		return listing_meet_folder(listing, dir_fd, path, entry->d_name, depth, later, err);
+	if (migration_is_compiled_file(entry->d_name) && (depth == 0 || rules->recursive))
+		migration_compiled_note(&listing->files->compiled, entry->d_name, false);
 	if (!entry_is_wanted(rules, dir_fd, entry, &regular))
 		return 0;
 	if (depth > 0 && !rules->recursive) {
@@ -338,6 +340,19 @@ static int listing_folder(
 	return rc;
 }
 
+/* Only where there is nothing else: there is one beside any sources that ran. */
+static void listing_note_cache(struct listing *listing, int dir_fd)
+{
+	int fd = openat(dir_fd, "__pycache__", O_RDONLY | O_DIRECTORY | O_NOFOLLOW | O_CLOEXEC);
+	DIR *stream = fd < 0 ? NULL : fdopendir(fd);
+	struct dirent *entry;
+
+	while (stream && (entry = readdir(stream)))
+		listing->files->compiled.cached += migration_is_compiled_file(entry->d_name);
+	if (stream)
+		closedir(stream);
+}
+
 int revision_files_add(struct revision_files *files, const char *folder, const char *name,
 	const struct revision_rules *rules, struct err *err)
 {
@@ -351,6 +366,9 @@ int revision_files_add(struct revision_files *files, const char *folder, const c
 		rc = listing_folder(&listing, stream, "", 0, err);
 	else
 		rc = err_system(err, errno, "cannot read directory %s", folder);
+	listing.files->compiled.seen += listing.n;
+	if (rc == 0 && !listing.n)
+		listing_note_cache(&listing, dir_fd);
 	if (rc == 0)
 		rc = listing_read(&listing, dir_fd, name, err);
 	if (dir_fd >= 0)
@@ -368,5 +386,6 @@ void revision_files_fini(struct revision_files *files)
 		migration_revision_fini(&files->revisions[i]);
 	free(files->revisions);
 	migration_problems_fini(&files->problems);
+	migration_compiled_fini(&files->compiled);
 	memset(files, 0, sizeof(*files));
 }

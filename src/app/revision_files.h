@@ -11,6 +11,7 @@
 
 #include <pgoncall/base/buf.h>
 #include <pgoncall/base/err.h>
+#include <pgoncall/migrations/compiled.h>
 #include <pgoncall/migrations/revision.h>
 
 struct revision_rules {
@@ -29,6 +30,7 @@ struct revision_files {
 	struct migration_revision *revisions; /* in the folder's order */
 	size_t n;
 	struct migration_problems problems;
+	struct migration_compiled compiled; /* Python's compiled files that were seen */
 	bool left_out;    /* as_tar: there are files in folders below, and recursive is not set */
 	size_t n_entries; /* as_tar: seen, of any kind */
 	size_t n_wanted, total; /* as_tar: files and bytes */

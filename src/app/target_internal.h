@@ -14,6 +14,7 @@
 #include <pgoncall/host/tar.h>
 #include <pgoncall/logs/resume.h>
 #include <pgoncall/logs/split.h>
+#include <pgoncall/migrations/compiled.h>
 #include <pgoncall/ssh/transport.h>
 
 struct ssh_thread;
@@ -107,6 +108,8 @@ struct target_read {
 	struct strlist dirs;             /* as configured */
 	size_t next_dir;
 	bool recursive;                  /* files of folders below count, too */
+	enum migration_sourceless sourceless;
+	struct migration_compiled compiled;
 	bool asked_settings;             /* whether they do was asked */
 	bool settled;                    /* an answer came, either way, since the target was opened */
 	struct migration_revision *found; /* while it is read */

@@ -93,6 +93,7 @@ static void read_forget(struct target_read *read)
 	if (read->found)
 		migration_problems_fini(&read->problems);
 	free(read->found);
+	migration_compiled_fini(&read->compiled);
 	read->found = NULL;
 	read->n = read->cap = 0;
 }
@@ -136,7 +137,7 @@ static void read_on_told(void *arg, const struct host_output *output, const stru
 	} else {
 		migration_graph_mark(source->graph, NULL);
 		migration_problems_add(&source->graph->problems, "dynamic-value", false, "", 0,
-			"%s could not be asked for what is computed: %s", who, why.text);
+			"%s could not be asked for what is computed or compiled: %s", who, why.text);
 		migration_graph_keep_problems(source->graph);
 	}
 	free(who);
@@ -181,8 +182,9 @@ static bool read_ask_alembic(struct target_read *read)
 static bool read_want(void *arg, const char *path)
 {
 	const char *name = strrchr(path, '/');
+	struct target_read *read = arg;
 
-	(void)arg;
+	migration_compiled_note(&read->compiled, path, read->recursive);
 	return migration_is_revision_file(name ? name + 1 : path);
 }
 
@@ -221,8 +223,11 @@ static void read_on_file(void *arg, const struct host_tar_file *file)
 
 static void read_end(struct target_read *read)
 {
-	struct migration_graph *graph =
-		migration_graph_new_take(read->found, read->n, &read->problems);
+	struct migration_graph *graph;
+
+	migration_compiled_report(
+		&read->compiled, read->sourceless, read->found, read->n, &read->problems);
+	graph = migration_graph_new_take(read->found, read->n, &read->problems);
 
 	read->found = NULL;
 	read->n = 0;
@@ -250,6 +255,8 @@ static void read_on_settings(void *arg, const struct host_output *output, const 
 	if (err->code == ERR_OK && output->out.len) {
 		migration_settings_init(&settings, output->out.data, output->out.len);
 		read->recursive = settings.recursive;
+		read->sourceless = settings.sourceless ? MIGRATION_SOURCELESS_YES
+						       : MIGRATION_SOURCELESS_NO;
 		migration_settings_fini(&settings);
 	}
 	if (read->recursive) {
@@ -336,11 +343,19 @@ static void read_on_data(void *arg, enum host_source source, const char *bytes, 
 	}
 }
 
+static bool read_has_compiled(const struct target_read *read)
+{
+	return migration_compiled_count(
+		       &read->compiled, read->found, read->n, &read->problems) > 0;
+}
+
 static void read_end_directory(struct target_read *read)
 {
 	read_close_stream(read);
-	/* Whether folders below count was not known: from the beginning, once it is. */
-	if (read->in_folders && !read->asked_settings && read_ask_settings(read))
+	/* Whether folders below count was not known: from the beginning, once it is. Nor whether
+	 * compiled files do. */
+	if (!read->asked_settings && (read->in_folders || read_has_compiled(read)) &&
+		read_ask_settings(read))
 		return;
 	read->next_dir++;
 	read_next(read);
@@ -398,6 +413,10 @@ void target_read_take(
 		migration_problems_add(
 			&read->problems, p->code, p->fatal, p->path, p->line, "%s", p->text);
 	}
+	for (i = 0; i < files->compiled.names.n; i++)
+		strlist_add(&read->compiled.names, files->compiled.names.items[i]);
+	read->compiled.cached += files->compiled.cached;
+	read->compiled.seen += files->compiled.seen;
 	read->in_folders |= files->left_out;
 	read_end_directory(read);
 }
@@ -469,6 +488,7 @@ void target_read_start(struct target_read *read)
 		return;
 	read_begin(read);
 	read->asked_settings = false;
+	read->sourceless = MIGRATION_SOURCELESS_UNKNOWN;
 	read_next(read);
 }
 

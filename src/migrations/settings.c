@@ -64,6 +64,8 @@ static void read_value(struct reading *r, const char *name, const char *value)
 		set_text(&r->separator, value);
 	} else if (strcmp(name, "recursive_version_locations") == 0) {
 		r->out->recursive = is_true(toml && quoted.n ? quoted.items[0] : value);
+	} else if (strcmp(name, "sourceless") == 0) {
+		r->out->sourceless = is_true(toml && quoted.n ? quoted.items[0] : value);
 	}
 	strlist_fini(&quoted);
 }

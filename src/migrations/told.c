@@ -9,6 +9,7 @@
 #include <string.h>
 
 #include <pgoncall/base/mem.h>
+#include <pgoncall/migrations/compiled.h>
 #include <pgoncall/migrations/graph_index.h>
 
 #define INDENT "    "
@@ -116,7 +117,12 @@ void migration_told_fini(struct migration_told *told)
 
 bool migration_told_is_wanted(const struct migration_graph *graph)
 {
-	return migration_problems_find(&graph->problems, "dynamic-value") != NULL;
+	const struct migration_problem *compiled =
+		migration_problems_find(&graph->problems, "compiled-only");
+
+	/* Those that Alembic does not load either are fatal. */
+	return migration_problems_find(&graph->problems, "dynamic-value") ||
+	       (compiled && !compiled->fatal);
 }
 
 /* Of several files of one name none is told apart. */
@@ -181,6 +187,9 @@ static void carry_problems(const struct migration_graph *graph, const struct mig
 			if (strcmp(p->code, file_codes[k]) == 0)
 				migration_problems_add(
 					out, p->code, p->fatal, p->path, p->line, "%s", p->text);
+		if (strcmp(p->code, "compiled-only") == 0)
+			migration_problems_add(out, p->code, p->fatal, p->path, p->line,
+				"%s; what %s said is shown", p->text, who);
 		if (strcmp(p->code, "dynamic-value") != 0)
 			continue;
 		if (told_of_file(told, told_base_name(p->path)))
@@ -196,7 +205,7 @@ struct migration_graph *migration_told_apply(
 	const struct migration_graph *graph, const struct migration_told *told, const char *who)
 {
 	const struct migration_revision **order = migration_graph_in_file_order(graph);
-	struct migration_revision *take = mem_calloc(graph->n + told->n + 1, sizeof(*take));
+	struct migration_revision *take = mem_calloc(graph->n + told->n + graph->problems.n + 1, sizeof(*take));
 	const struct migration_told_revision *found;
 	struct migration_problems problems;
 	struct migration_graph *filled = NULL;
@@ -221,6 +230,13 @@ struct migration_graph *migration_told_apply(
 			take_told(&take[n++], found, p->path);
 			used++;
 		}
+	}
+	for (i = 0; i < told->n; i++) {
+		if (!migration_is_compiled_file(told->items[i].file) ||
+			has_file(graph, told->items[i].file))
+			continue;
+		take_told(&take[n++], &told->items[i], told->items[i].file);
+		used++;
 	}
 	if (used) {
 		migration_problems_init(&problems);

@@ -11,7 +11,7 @@
 /*
  * Codes. Found in one file: "parse-error", "no-revision", "no-down-revision", "bad-value",
  * "bad-revision-id", "dynamic-value". Found in the graph: "missing-parent", "missing-dependency",
- * "duplicate-revision", "duplicate-label", "cycle". Found in the version rows: "unknown-version",
+ * "duplicate-revision", "duplicate-label", "cycle". Found in the directory: "compiled-only". Found in the version rows: "unknown-version",
  * "partial-version", "overlapping-versions".
  */
 struct migration_problem {

@@ -15,6 +15,7 @@ struct migration_settings {
 	struct strlist
 		locations; /* version_locations, split; none: "versions" of script_location */
 	bool recursive;    /* recursive_version_locations (1.10) */
+	bool sourceless;   /* compiled files count, too */
 };
 
 /* text: one of the files, or both one after the other. "%(here)s" stays as it is written. */

@@ -246,9 +246,9 @@ static void runtime_files_builds_golden_lines(void **state)
 }
 
 static void expect_folder(
-	const struct host_runtime *runtime, const char *app, const char *directory, const char *want)
+	const struct host_runtime *runtime, const char *app, const char *dir, const char *want)
 {
-	char *folder = host_runtime_folder(runtime, app, directory);
+	char *folder = host_runtime_folder(runtime, app, dir);
 
 	if (want)
 		assert_string_equal(folder, want);

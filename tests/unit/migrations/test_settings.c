@@ -19,7 +19,8 @@ static void expect(const char *text, const char *want)
 	size_t i;
 
 	migration_settings_init(&settings, text, strlen(text));
-	buf_printf(&got, "%s%s:", settings.script_location, settings.recursive ? " recursive" : "");
+	buf_printf(&got, "%s%s%s:", settings.script_location,
+		settings.recursive ? " recursive" : "", settings.sourceless ? " sourceless" : "");
 	for (i = 0; i < settings.locations.n; i++)
 		buf_printf(&got, " <%s>", settings.locations.items[i]);
 	assert_string_equal(buf_str(&got), want);
@@ -43,6 +44,8 @@ static void settings_of_an_ini(void **state)
 	expect("[alembic]\nversion_locations = a;b\nversion_path_separator: ;\n"
 	       "recursive_version_locations = true\r\n",
 		" recursive: <a> <b>");
+	expect("[alembic]\nsourceless = true\n", " sourceless:");
+	expect("[alembic]\nsourceless = false\n[x]\nsourceless = true\n", ":");
 }
 
 static void settings_of_a_pyproject(void **state)
