@@ -135,8 +135,12 @@ static int container_files(const struct host_runtime *runtime, const char *conta
 	return 0;
 }
 
-static void logs_add_since(const struct host_logs *logs, struct buf *out)
+/* Since a time, podman leaves out the lines of just that time, of which there may be many: its monitor
+ * gives all it reads at once the same time. */
+static void logs_add_since(
+	const struct host_runtime *runtime, const struct host_logs *logs, struct buf *out)
 {
+	int64_t at_ns = logs->since_ns - (runtime->kind == HOST_RUNTIME_PODMAN);
 	char stamp[64], value[96];
 	size_t len;
 
@@ -149,10 +153,10 @@ static void logs_add_since(const struct host_logs *logs, struct buf *out)
 	} else {
 		/* The clock's own format ends in milliseconds and Z: nanoseconds take their
 		 * place. */
-		clock_format_rfc3339(logs->since_ns, stamp, sizeof(stamp));
+		clock_format_rfc3339(at_ns, stamp, sizeof(stamp));
 		len = strcspn(stamp, ".");
 		snprintf(value, sizeof(value), "%.*s.%09lldZ", (int)len, stamp,
-			(long long)(logs->since_ns % CLOCK_NS_PER_S));
+			(long long)(at_ns % CLOCK_NS_PER_S));
 	}
 	host_command_add(out, value);
 }
@@ -169,26 +173,49 @@ static void logs_add_tail(
 	host_command_add(out, logs->tail < 0 ? all : number);
 }
 
+/* podman's --tail puts the pieces that a line is kept in behind the wrong lines (4.3), so it is asked
+ * only since when, to the second, the last lines are. */
+static void podman_logs_find_tail(
+	const struct host_runtime *runtime, const struct host_logs *logs, struct buf *out)
+{
+	buf_add_str(out, "s=$(");
+	runtime_begin(runtime, out);
+	host_command_add_argv(out, (const char *const[]){ "logs", "--timestamps", NULL });
+	logs_add_tail(logs, "--tail", NULL, out);
+	host_command_add(out, logs->container);
+	buf_add_str(out,
+		" 2>&1 | sed -n '1s/^\\([0-9-]*T[0-9:]*\\)[.0-9]*\\([-+0-9:Z]*\\) .*/\\1\\2/p'); ");
+}
+
 static int container_logs(const struct host_runtime *runtime, const struct host_logs *logs,
 	struct buf *out, struct err *err)
 {
+	bool find_tail = runtime->kind == HOST_RUNTIME_PODMAN && logs->tail > 0;
+
 	if (runtime_check_container(logs->container, err) < 0)
 		return -1;
 	if (logs->identify) {
 		runtime_begin(runtime, out);
-		host_command_add_argv(out, (const char *const[]){ "inspect", "--type", "container",
-						   "--format", "@{{.Id}} {{.State.StartedAt}}",
-						   logs->container, NULL });
-		buf_add_str(out, " 2>/dev/null; exec ");
+		host_command_add_argv(
+			out, (const char *const[]){ "inspect", "--type", "container", "--format",
+				     "@{{.Id}} {{.State.StartedAt}}", logs->container, NULL });
+		buf_add_str(out, " 2>/dev/null; ");
 	}
+	if (find_tail)
+		podman_logs_find_tail(runtime, logs, out);
+	if (logs->identify || find_tail)
+		buf_add_str(out, "exec ");
 	runtime_begin(runtime, out);
 	host_command_add(out, "logs");
 	if (logs->follow)
 		host_command_add(out, "-f");
 	if (logs->timestamps)
 		host_command_add(out, "--timestamps");
-	logs_add_since(logs, out);
-	logs_add_tail(logs, "--tail", NULL, out);
+	logs_add_since(runtime, logs, out);
+	if (find_tail)
+		buf_add_str(out, " ${s:+--since \"$s\"}");
+	else
+		logs_add_tail(logs, "--tail", NULL, out);
 	host_command_add(out, logs->container);
 	return 0;
 }
@@ -283,8 +310,8 @@ static void bare_logs_unit(const char *unit, const struct host_logs *logs, struc
 	buf_add_str(out, "exec journalctl --no-pager --quiet --all");
 	host_command_add(out, logs->timestamps ? "--output=json" : "--output=cat");
 	if (logs->timestamps)
-		host_command_add(out,
-			"--output-fields=MESSAGE,PRIORITY,SYSLOG_IDENTIFIER,SYSLOG_PID,_PID");
+		host_command_add(
+			out, "--output-fields=MESSAGE,PRIORITY,SYSLOG_IDENTIFIER,SYSLOG_PID,_PID");
 	if (logs->follow)
 		host_command_add(out, "-f");
 	if (logs->since == HOST_SINCE_AGO)

@@ -118,6 +118,48 @@ static void keep(struct log_splitter *splitter, const char *bytes, size_t len)
 	buf_add(&splitter->line, bytes, len);
 }
 
+/* How much later than the one before it a piece of a line may come. */
+#define PIECE_NS CLOCK_NS_PER_S
+
+/* Digits after the seconds of a timestamp that has such. */
+static size_t fraction_digits(const char *stamp, size_t len)
+{
+	size_t n = 20;
+
+	while (n < len && stamp[n] >= '0' && stamp[n] <= '9')
+		n++;
+	return n - 20;
+}
+
+/* Runtimes keep a line in pieces and print a timestamp before each: docker of 16 KiB, podman's
+ * monitor wherever what it read at once ended. Those inside the line, which begins at `at`, go. They
+ * are no earlier than the line's own and are of nanoseconds; a time that belongs to the text was
+ * taken before the line was written. */
+static void drop_piece_stamps(struct buf *line, size_t at, int64_t line_ns)
+{
+	char *found = line->data + at, *end;
+	size_t used, left;
+	int64_t ns;
+
+	for (; (end = line->data + line->len) > found; found++) {
+		/* Of the same day as the first. */
+		found = memmem(found, (size_t)(end - found), line->data, 11);
+		if (!found)
+			return;
+		left = (size_t)(end - found);
+		used = log_parse_time(found, left, &ns);
+		if (!used || used == left || found[used] != ' ' || ns < line_ns ||
+			ns - line_ns > PIECE_NS || fraction_digits(found, left) < 7)
+			continue;
+		used++;
+		memmove(found, found + used, left - used);
+		line->len -= used;
+		line->data[line->len] = '\0';
+		line_ns = ns;
+		found--;
+	}
+}
+
 /* The line is complete; `end` is the byte that ended it, or NUL at the end of the stream. */
 static void emit(struct log_splitter *splitter, char end, log_raw_fn *fn, void *arg)
 {
@@ -130,6 +172,9 @@ static void emit(struct log_splitter *splitter, char end, log_raw_fn *fn, void *
 		used = log_parse_time(raw.text, raw.len, &splitter->time_ns);
 		splitter->has_time = used != 0;
 		used += used && used < raw.len && raw.text[used] == ' ';
+		if (used)
+			drop_piece_stamps(&splitter->line, used, splitter->time_ns);
+		raw.len = splitter->line.len;
 	}
 	raw.text += used;
 	raw.len -= used;

@@ -20,6 +20,7 @@
 
 #include "escapes.h"
 #include "fixture.h"
+#include "logs.h"
 #include "match.h"
 #include "sandbox.h"
 #include "texts.h"
@@ -30,24 +31,6 @@ enum { LIVE_MS = 30000 };
 #define NOISE "pgoncall-noise-1"
 
 /* --- the range -------------------------------------------------------------------------------- */
-
-/* Runs a script (sh) that knows the range's values as variables, $home, and $docker. */
-static void shell(struct fixture *f, const char *script)
-{
-	char *text = mem_printf("set -eu; home=%s; . %s/env; docker=\"$RUNTIME_COMMAND\"; %s",
-		f->home, range_dir(f->range), script);
-	const char *argv[] = { "sh", "-c", text, NULL };
-	struct run_options options = { .argv = argv };
-	struct run_result result;
-	struct err err = { 0 };
-
-	fixture_check(run_program(&options, &result, &err), &err);
-	if (result.status != 0)
-		print_error("%s\n%s", script, buf_str(&result.err));
-	assert_int_equal(result.status, 0);
-	run_result_fini(&result);
-	free(text);
-}
 
 static bool has_containers(struct fixture *f)
 {
@@ -65,7 +48,7 @@ static void say(struct fixture *f, const char *text)
 {
 	char *script = mem_printf("$docker exec " NOISE " sh -c 'echo \"%s\" >/proc/1/fd/1'", text);
 
-	shell(f, script);
+	logs_shell(f, script);
 	free(script);
 }
 
@@ -82,61 +65,6 @@ static struct pty *console(struct fixture *f, int rows, int cols, const char *lo
 	free(path);
 	free(line);
 	return p;
-}
-
-static void command(struct pty *p, const char *line)
-{
-	pty_key(p, ":");
-	pty_type(p, line);
-	pty_key(p, "Enter");
-}
-
-static char *read_file(const char *path, size_t *len)
-{
-	FILE *file = fopen(path, "re");
-	struct buf text = BUF_INIT;
-	char chunk[65536];
-	size_t n;
-
-	assert_non_null(file);
-	while ((n = fread(chunk, 1, sizeof(chunk), file)) > 0)
-		buf_add(&text, chunk, n);
-	fclose(file);
-	*len = text.len;
-	return buf_steal(&text);
-}
-
-/* What ":write" leaves of the pane, to be freed. */
-static char *written(struct fixture *f, struct pty *p)
-{
-	char *path = mem_printf("%s/written", f->home), *line = mem_printf("write %s", path);
-	char *text;
-	size_t len;
-
-	unlink(path);
-	command(p, line);
-	pty_wait_text(p, "written to", PTY_WAIT_MS);
-	text = read_file(path, &len);
-	free(line);
-	free(path);
-	return text;
-}
-
-/* "count 1" to "count N" stand in the text once each, in order. */
-static void expect_counted(const char *text, int n)
-{
-	const char *at = text;
-	char want[32];
-	int i;
-
-	for (i = 1; i <= n; i++) {
-		snprintf(want, sizeof(want), "count %d\n", i);
-		at = strstr(at, want);
-		if (!at)
-			fail_msg("count %d is missing or out of order", i);
-		if (strstr(at + strlen(want), want))
-			fail_msg("count %d stands there twice", i);
-	}
 }
 
 /* --- several logs ----------------------------------------------------------------------------- */
@@ -164,11 +92,11 @@ static void logs_of_several_sources_are_one(void **state)
 	pty_wait_text(p, "3 logs following", PTY_WAIT_MS);
 	pty_key(p, "[");
 	pty_wait_text(p, "boardofone-green-api-1 following", PTY_WAIT_MS);
-	command(p, "logs boardofone-api-1 boardofone-green-api-1");
+	logs_command(p, "logs boardofone-api-1 boardofone-green-api-1");
 	pty_wait_text(p, "2 logs following", PTY_WAIT_MS);
-	command(p, "logs");
+	logs_command(p, "logs");
 	pty_wait_text(p, "3 logs following", PTY_WAIT_MS);
-	command(p, "logs --privileged");
+	logs_command(p, "logs --privileged");
 	pty_wait_text(p, "is not a container's name", PTY_WAIT_MS);
 	fixture_quit(p);
 }
@@ -180,7 +108,7 @@ static void logs_are_searched_and_filtered(void **state)
 
 	if (!has_containers(f))
 		skip();
-	shell(f, NEW_NOISE);
+	logs_shell(f, NEW_NOISE);
 	p = console(f, 36, 120, NOISE);
 	pty_wait_text(p, "3 Logs─── " NOISE " following", LIVE_MS);
 	say(f, "INFO apple 1");
@@ -226,9 +154,9 @@ static void logs_are_searched_and_filtered(void **state)
 	pty_wait_text(p, "following", PTY_WAIT_MS);
 	pty_type(p, "/PEAR\r");
 	pty_wait_text(p, "No line matches PEAR", PTY_WAIT_MS);
-	command(p, "goto -1h");
+	logs_command(p, "goto -1h");
 	pty_wait_text(p, "paused", PTY_WAIT_MS);
-	command(p, "goto 25:99");
+	logs_command(p, "goto 25:99");
 	pty_wait_text(p, "is no time: 14:02", PTY_WAIT_MS);
 	pty_key(p, "Esc");
 	fixture_quit(p);
@@ -243,7 +171,7 @@ static void logs_become_findings(void **state)
 
 	if (!has_containers(f))
 		skip();
-	shell(f, NEW_NOISE);
+	logs_shell(f, NEW_NOISE);
 	p = console(f, 36, 120, NOISE);
 	pty_wait_text(p, "3 Logs─── " NOISE " following", LIVE_MS);
 	say(f, "FAILED: Multiple head revisions are present for given argument head");
@@ -272,20 +200,20 @@ static void logs_go_on_where_they_were_cut(void **state)
 
 	if (!has_containers(f))
 		skip();
-	shell(f, NEW_NOISE);
+	logs_shell(f, NEW_NOISE);
 	p = console(f, 36, 120, NOISE);
 	pty_wait_text(p, "3 Logs─── " NOISE " following", LIVE_MS);
-	shell(f, COUNT_TO(1, 200));
+	logs_shell(f, COUNT_TO(1, 200));
 	pty_wait_text(p, "count 200", LIVE_MS);
 	fixture_check(range_ssh_suspend(f->range, &err), &err);
 	fixture_check(range_sshd_kill_connections(f->range, &err), &err);
-	shell(f, COUNT_TO(201, 400));
+	logs_shell(f, COUNT_TO(201, 400));
 	fixture_check(range_ssh_resume(f->range, &err), &err);
 	pty_wait_text(p, "count 400", LIVE_MS);
-	shell(f, COUNT_TO(401, 500));
+	logs_shell(f, COUNT_TO(401, 500));
 	pty_wait_text(p, "count 500", LIVE_MS);
-	text = written(f, p);
-	expect_counted(text, 500);
+	text = logs_written(f, p);
+	logs_expect_counted(text, 500);
 	assert_true(match_text(text,
 		"count 200\n.*: -- the link was lost at .* from where it was cut\n.*count 201\n"));
 	free(text);
@@ -300,21 +228,21 @@ static void logs_of_a_replaced_container_go_on(void **state)
 
 	if (!has_containers(f))
 		skip();
-	shell(f, NEW_NOISE);
+	logs_shell(f, NEW_NOISE);
 	p = console(f, 36, 120, NOISE);
 	pty_wait_text(p, "3 Logs─── " NOISE " following", LIVE_MS);
-	shell(f, COUNT_TO(1, 50));
+	logs_shell(f, COUNT_TO(1, 50));
 	pty_wait_text(p, "count 50", LIVE_MS);
-	shell(f, "$docker restart -t 0 " NOISE " >/dev/null");
+	logs_shell(f, "$docker restart -t 0 " NOISE " >/dev/null");
 	pty_wait_text(p, "the container was started again", LIVE_MS);
-	shell(f, COUNT_TO(51, 100));
+	logs_shell(f, COUNT_TO(51, 100));
 	pty_wait_text(p, "count 100", LIVE_MS);
-	shell(f, NEW_NOISE);
+	logs_shell(f, NEW_NOISE);
 	pty_wait_text(p, "another container has the name now: [0-9a-f]{12}", LIVE_MS);
-	shell(f, COUNT_TO(101, 150));
+	logs_shell(f, COUNT_TO(101, 150));
 	pty_wait_text(p, "count 150", LIVE_MS);
-	text = written(f, p);
-	expect_counted(text, 150);
+	text = logs_written(f, p);
+	logs_expect_counted(text, 150);
 	free(text);
 	fixture_quit(p);
 }
@@ -333,20 +261,20 @@ static void logs_leave_nothing_running_on_the_host(void **state)
 
 	if (!has_containers(f))
 		skip();
-	shell(f, NEW_NOISE);
+	logs_shell(f, NEW_NOISE);
 	p = console(f, 36, 120, NOISE);
 	pty_wait_text(p, "3 Logs─── " NOISE " following", LIVE_MS);
 	say(f, "only once");
 	pty_wait_text(p, "only once", LIVE_MS);
-	shell(f, "pgrep -f \"^$RUNTIME_COMMAND logs -f .*" NOISE "\" >/dev/null");
+	logs_shell(f, "pgrep -f \"^$RUNTIME_COMMAND logs -f .*" NOISE "\" >/dev/null");
 	fixture_check(range_sshd_kill_connections(f->range, &err), &err);
 	pty_wait_text(p, "the link was lost", LIVE_MS);
 	script = mem_printf(gone, 1);
-	shell(f, script);
+	logs_shell(f, script);
 	free(script);
 	fixture_quit(p);
 	script = mem_printf(gone, 0);
-	shell(f, script);
+	logs_shell(f, script);
 	free(script);
 }
 
@@ -365,7 +293,7 @@ static void journal_add(struct fixture *f, const char *message, int priority)
 		" -o $home/api.journal - >/dev/null 2>&1",
 		priority, message);
 
-	shell(f, script);
+	logs_shell(f, script);
 	free(script);
 }
 
@@ -411,12 +339,12 @@ static void logs_of_files_units_and_commands(void **state)
 	char *text;
 
 	assert_int_equal(access(JOURNAL_REMOTE, X_OK), 0);
-	shell(f, "mkdir $home/bin; printf '#!/bin/sh\\nexec /usr/bin/journalctl"
-		 " --file=%s/api.journal \"$@\"\\n' $home >$home/bin/journalctl;"
-		 "chmod +x $home/bin/journalctl; echo the first line >$home/app.log;"
-		 "printf 'deploy\\tMigrate\\t2025-01-27T10:00:00.1Z \\342\\235\\214 Migration "
-		 "failed!\\n'"
-		 " >$home/deploy.log");
+	logs_shell(f, "mkdir $home/bin; printf '#!/bin/sh\\nexec /usr/bin/journalctl"
+		      " --file=%s/api.journal \"$@\"\\n' $home >$home/bin/journalctl;"
+		      "chmod +x $home/bin/journalctl; echo the first line >$home/app.log;"
+		      "printf 'deploy\\tMigrate\\t2025-01-27T10:00:00.1Z \\342\\235\\214 Migration "
+		      "failed!\\n'"
+		      " >$home/deploy.log");
 	journal_add(f, "unit broke", 3);
 	p = local_console(f, logs, deploy);
 	pty_type(p, "3");
@@ -424,14 +352,14 @@ static void logs_of_files_units_and_commands(void **state)
 	pty_wait_text(p, "the first line", LIVE_MS);
 	pty_wait_text(p, "api\\[7\\]: unit broke", LIVE_MS);
 	pty_wait_text(p, "Migrate: ❌ Migration failed!", LIVE_MS);
-	shell(f, "echo the second line >>$home/app.log");
+	logs_shell(f, "echo the second line >>$home/app.log");
 	pty_wait_text(p, "the second line", LIVE_MS);
 	/* Rotated away: tail -F goes over to the new one. */
-	shell(f, "mv $home/app.log $home/app.log.1; echo a new file >$home/app.log");
+	logs_shell(f, "mv $home/app.log $home/app.log.1; echo a new file >$home/app.log");
 	pty_wait_text(p, "a new file", LIVE_MS);
 	journal_add(f, "unit is well", 6);
 	pty_wait_text(p, "api\\[7\\]: unit is well", LIVE_MS);
-	text = written(f, p);
+	text = logs_written(f, p);
 	assert_true(match_text(
 		text, "the first line\n(.*\n)*.*the second line\n(.*\n)*.*a new file\n"));
 	assert_null(strstr(strstr(text, "the second line") + 5, "the second line"));
@@ -533,12 +461,12 @@ static void logs_hostile_bytes_never_reach_the_terminal(void **state)
 	if (!has_containers(f))
 		skip();
 	hostile_write(f);
-	shell(f, NEW_NOISE);
+	logs_shell(f, NEW_NOISE);
 	p = console(f, 36, 120, NOISE);
 	pty_wait_text(p, "3 Logs─── " NOISE " following", LIVE_MS);
 	pty_type(p, "z");
-	shell(f, "$docker exec " NOISE " sh -c 'cat /data/hostile.bin >/proc/1/fd/1;"
-		 " cat /data/hostile.bin >/proc/1/fd/2; echo END OF EVIL >/proc/1/fd/1'");
+	logs_shell(f, "$docker exec " NOISE " sh -c 'cat /data/hostile.bin >/proc/1/fd/1;"
+		      " cat /data/hostile.bin >/proc/1/fd/2; echo END OF EVIL >/proc/1/fd/1'");
 	pty_wait_text(p, "END OF EVIL", LIVE_MS);
 	look_at_everything(p);
 	pty_type(p, "g/RED\r");
@@ -566,26 +494,6 @@ static void logs_hostile_bytes_never_reach_the_terminal(void **state)
 
 /* --- in batch --------------------------------------------------------------------------------- */
 
-static void expect_run(struct fixture *f, const char *const *arguments, int status, const char *out,
-	const char *err)
-{
-	struct run_result result;
-	char *found;
-
-	fixture_run(f, arguments, &result);
-	found = escapes_any(buf_str(&result.out), result.out.len);
-	if (found)
-		fail_msg("%s", found);
-	if (result.status != status || (out && !match_text(buf_str(&result.out), out)) ||
-		(err && !match_text(buf_str(&result.err), err)))
-		print_error("status %d\n%.2000s\n%s", result.status, buf_str(&result.out),
-			buf_str(&result.err));
-	assert_int_equal(result.status, status);
-	assert_true(!out || match_text(buf_str(&result.out), out));
-	assert_true(!err || match_text(buf_str(&result.err), err));
-	run_result_fini(&result);
-}
-
 static void batch_logs_prints_greps_and_merges(void **state)
 {
 	struct fixture *f = *state;
@@ -594,25 +502,26 @@ static void batch_logs_prints_greps_and_merges(void **state)
 	if (!has_containers(f))
 		skip();
 	hostile_write(f);
-	shell(f, NEW_NOISE);
-	shell(f, COUNT_TO(1, 2000));
-	shell(f, "$docker exec " NOISE " sh -c 'cat /data/hostile.bin >/proc/1/fd/2'");
-	expect_run(f, (const char *[]){ "-c", c, "logs", "prod", NOISE, NULL }, 0,
+	logs_shell(f, NEW_NOISE);
+	logs_shell(f, COUNT_TO(1, 2000));
+	logs_shell(f, "$docker exec " NOISE " sh -c 'cat /data/hostile.bin >/proc/1/fd/2'");
+	logs_expect_run(f, (const char *[]){ "-c", c, "logs", "prod", NOISE, NULL }, 0,
 		"Z count 1\n(.*\n)*.*Z count 2000\n", NULL);
-	expect_run(f, (const char *[]){ "-c", c, "logs", "prod", NOISE, "--grep", "COUNT 7", NULL },
-		1, "\\A\\z", NULL);
-	expect_run(f,
+	logs_expect_run(f,
+		(const char *[]){ "-c", c, "logs", "prod", NOISE, "--grep", "COUNT 7", NULL }, 1,
+		"\\A\\z", NULL);
+	logs_expect_run(f,
 		(const char *[]){ "-c", c, "logs", "prod", NOISE, "--grep", "count 1?7$", NULL }, 0,
 		"\\A[-0-9T:.]+Z count 7\n[-0-9T:.]+Z count 17\n\\z", NULL);
-	expect_run(f,
+	logs_expect_run(f,
 		(const char *[]){ "-c", c, "logs", "prod", NOISE, "boardofone-api-1", "--since",
 			"1h", "--grep", "count 2000|startup complete", NULL },
 		0, "boardofone-api-1 .*startup complete(.*\n)*.*" NOISE " count 2000\n", NULL);
-	expect_run(f, (const char *[]){ "-c", c, "logs", "prod", "no-such", NULL }, 3, "\\A\\z",
-		"no-such cannot be read");
-	expect_run(f, (const char *[]){ "-c", c, "logs", "prod", "--since", "soon", NULL }, 64,
+	logs_expect_run(f, (const char *[]){ "-c", c, "logs", "prod", "no-such", NULL }, 3,
+		"\\A\\z", "no-such cannot be read");
+	logs_expect_run(f, (const char *[]){ "-c", c, "logs", "prod", "--since", "soon", NULL }, 64,
 		"\\A\\z", "--since soon is no span of time");
-	expect_run(f, (const char *[]){ "-c", c, "logs", "prod", "--grep", "(", NULL }, 64,
+	logs_expect_run(f, (const char *[]){ "-c", c, "logs", "prod", "--grep", "(", NULL }, 64,
 		"\\A\\z", "the pattern \\( is not valid");
 }
 
@@ -625,14 +534,14 @@ static void batch_logs_ends_with_its_reader(void **state)
 
 	if (!has_containers(f))
 		skip();
-	shell(f, NEW_NOISE);
-	shell(f, COUNT_TO(1, 2000));
+	logs_shell(f, NEW_NOISE);
+	logs_shell(f, COUNT_TO(1, 2000));
 	strlist_init(&program);
 	assert_int_equal(sandbox_program(&program, NULL), 0);
 	script = mem_printf("n=$(HOME=$home timeout 20 %s -c $RANGE_CONFIG logs prod " NOISE
 			    " -f 2>/dev/null | head -n 3 | grep -c 'count [0-9]*$'); test $n = 3",
 		program.items[program.n - 1]);
-	shell(f, script);
+	logs_shell(f, script);
 	free(script);
 	strlist_fini(&program);
 }
@@ -644,7 +553,7 @@ static int remove_noise(void **state)
 	pty_stop(f->pty);
 	f->pty = NULL;
 	if (has_containers(f))
-		shell(f, "$docker rm -f " NOISE " >/dev/null 2>&1 || :");
+		logs_shell(f, "$docker rm -f " NOISE " >/dev/null 2>&1 || :");
 	return fixture_teardown(state);
 }
 

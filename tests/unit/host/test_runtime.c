@@ -301,7 +301,15 @@ static void runtime_logs_builds_golden_lines(void **state)
 	logs.tail = -1;
 	assert_int_equal(host_runtime_logs(&podman, &logs, &line, NULL), 0);
 	expect_line(&line, "podman --root /r --runtime /usr/sbin/runc logs -f --timestamps --since "
-			   "2025-01-27T10:00:00.012345678Z api-1");
+			   "2025-01-27T10:00:00.012345677Z api-1");
+	logs = (struct host_logs){ .container = "api-1", .follow = true, .timestamps = true };
+	logs.tail = 200;
+	assert_int_equal(host_runtime_logs(&podman, &logs, &line, NULL), 0);
+	expect_line(&line,
+		"s=$(podman --root /r --runtime /usr/sbin/runc logs --timestamps --tail 200 api-1 "
+		"2>&1 | sed -n '1s/^\\([0-9-]*T[0-9:]*\\)[.0-9]*\\([-+0-9:Z]*\\) .*/\\1\\2/p'); "
+		"exec podman --root /r --runtime /usr/sbin/runc logs -f --timestamps ${s:+--since "
+		"\"$s\"} api-1");
 	logs = (struct host_logs){ .container = "api-1", .tail = -1 };
 	assert_int_equal(host_runtime_logs(&docker, &logs, &line, NULL), 0);
 	expect_line(&line, "docker logs api-1");

@@ -99,6 +99,58 @@ static void split_cuts_off_timestamps(void **state)
 	expect("2025-01-27T10:00:00Z kept\n", false, 0, "[2025-01-27T10:00:00Z kept]");
 }
 
+/* `n` pieces of `size` bytes with a timestamp before each, the last one shorter. */
+static void add_pieces(struct buf *out, size_t n, size_t size, const char *stamp)
+{
+	size_t i, k;
+
+	for (i = 0; i < n; i++) {
+		buf_add_str(out, stamp);
+		for (k = 0; k < (i + 1 < n ? size : 5); k++)
+			buf_add_char(out, 'x');
+	}
+}
+
+static void expect_pieces(size_t n, size_t size, const char *stamp)
+{
+	struct buf line = BUF_INIT, want = BUF_INIT;
+
+	add_pieces(&line, n, size, stamp);
+	buf_add_char(&line, '\n');
+	buf_add_char(&want, '[');
+	add_pieces(&want, n, size, "");
+	buf_add_str(&want, "@1737972000.500000000]");
+	expect_chunked(line.data, line.len, 4096, true, 0, buf_str(&want));
+	buf_fini(&want);
+	buf_fini(&line);
+}
+
+static void split_puts_a_long_line_together(void **state)
+{
+	(void)state;
+	expect_pieces(3, 16384, "2025-01-27T10:00:00.500000000Z ");
+	expect_pieces(5, 8192, "2025-01-27T10:00:00.500000000Z ");
+	/* podman's pieces end anywhere, and each has a time of its own. */
+	expect("2025-01-27T10:00:00.123456789Z coun2025-01-27T10:00:00.1234568Z t "
+	       "42025-01-27T10:00:00"
+	       ".923456789Z 21\n",
+		true, 0, "[count 421@1737972000.123456789]");
+}
+
+/* Times that are the text's own: taken before it was written, or not of nanoseconds, or far ahead. */
+static void split_leaves_times_of_the_text(void **state)
+{
+	(void)state;
+	expect("2025-01-27T10:00:00.123456789Z a 2025-01-27T10:00:00.123456788Z b\n", true, 0,
+		"[a 2025-01-27T10:00:00.123456788Z b@1737972000.123456789]");
+	expect("2025-01-27T10:00:00.123456789Z a 2025-01-27T10:00:00.123457Z b\n", true, 0,
+		"[a 2025-01-27T10:00:00.123457Z b@1737972000.123456789]");
+	expect("2025-01-27T10:00:00.123456789Z next 2025-01-27T10:05:00.123456789Z b\n", true, 0,
+		"[next 2025-01-27T10:05:00.123456789Z b@1737972000.123456789]");
+	expect("a 2025-01-27T10:00:00.123456789Z b 2025-01-27T10:00:00.123456789Z c\n", true, 0,
+		"[a 2025-01-27T10:00:00.123456789Z b 2025-01-27T10:00:00.123456789Z c]");
+}
+
 static void split_reads_only_whole_timestamps(void **state)
 {
 	static const char *const bad[] = { "2025-01-27T10:00:00", "2025-01-27 10:00:00Z",
@@ -127,6 +179,8 @@ int main(void)
 		cmocka_unit_test(split_handles_carriage_returns),
 		cmocka_unit_test(split_bounds_a_line),
 		cmocka_unit_test(split_cuts_off_timestamps),
+		cmocka_unit_test(split_puts_a_long_line_together),
+		cmocka_unit_test(split_leaves_times_of_the_text),
 		cmocka_unit_test(split_reads_only_whole_timestamps),
 	};
 
