@@ -69,7 +69,7 @@ struct logs {
 	struct waiting_log logs[LOG_SOURCES_MAX];
 	size_t n_logs, n_running;
 	struct log_regex *grep;
-	struct err failed; /* the first log that could not be read */
+	int failed; /* exit status of a log that could not be read; 0: none */
 	uint64_t printed;
 	int write_errno; /* of the first write that failed */
 	bool follow, colour, up;
@@ -262,8 +262,8 @@ static void logs_advance(struct logs *logs)
 	logs_flush(logs);
 	if (logs->batch.ended)
 		return;
-	if (logs->failed.code)
-		batch_end(&logs->batch, command_fail(&logs->failed));
+	if (logs->failed)
+		batch_end(&logs->batch, logs->failed);
 	else
 		batch_end(&logs->batch, logs->grep && !logs->printed ? EXIT_WARNING : EXIT_OK);
 }
@@ -312,8 +312,10 @@ static void logs_on_log_end(void *arg, size_t source, const struct err *err)
 
 	if (logs->logs[source].ended)
 		return;
-	if (err->code != ERR_OK && !logs->failed.code)
-		logs->failed = *err;
+	if (err->code != ERR_OK) {
+		logs_flush(logs);
+		logs->failed = command_fail(err);
+	}
 	logs->logs[source].ended = true;
 	logs->n_running--;
 }

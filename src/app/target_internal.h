@@ -57,6 +57,7 @@ struct target_source {
 	bool gap;                          /* a line about it is due when it runs again */
 	bool told_end;                     /* its end stands in the log, and no line came since */
 	uint64_t last_words;               /* hash of what the command itself said last */
+	struct buf words;                  /* it said in this run, for the sentence at its end */
 	bool held;
 	int64_t lost_at;                   /* wall: when it was cut; 0: it ended by itself */
 
@@ -309,6 +310,8 @@ void log_feed_data(
 void log_feed_end(struct target_source *source);
 void log_feed_stop(struct target_source *source);
 void log_feed_fini(struct target_source *source);
+/* Why the command failed, once in a row of failures; or what it said although it did not. */
+void log_feed_tell_failure(struct target_source *source, const struct err *why);
 /* A line about the log. time_ns 0: now. */
 void log_feed_note(struct target_source *source, int64_t time_ns, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));

@@ -18,6 +18,9 @@
  * once more, and how many of them are kept meanwhile. */
 #define CATCH_UP_MS 700
 #define CAUGHT_MAX  4000
+/* Bytes of a line that a command itself says, and of all it says in one run. */
+#define WORDS_MAX      300
+#define WORDS_KEPT_MAX 4096
 
 /* --- into the store -------------------------------------------------------------------------- */
 
@@ -72,6 +75,7 @@ static void feed_line(struct target_source *source, const struct log_raw *raw)
 
 	source->attempts = 0;
 	source->told_end = false;
+	source->last_words = 0;
 	target->logs[source->index].lines++;
 	log_line_init(&line, raw, (uint16_t)source->index, clock_wall());
 	if (line.match && log_match_line(line.text, line.len, &match)) {
@@ -96,14 +100,49 @@ static void feed_bare_line(struct target_source *source, const struct log_raw *r
 }
 
 /* What the command itself says, not the log. The same words every second tell nothing. */
-static void feed_foreign_words(struct target_source *source, const struct log_raw *raw)
+static void feed_tell_words(struct target_source *source, const char *text, size_t len)
 {
-	uint64_t hash = log_tail_hash(raw->text, raw->len);
+	uint64_t hash = log_tail_hash(text, len);
 
-	if (hash == source->last_words || !raw->len)
+	if (hash == source->last_words || !len)
 		return;
 	source->last_words = hash;
-	log_feed_note(source, 0, "%.*s", (int)(raw->len < 300 ? raw->len : 300), raw->text);
+	log_feed_note(source, 0, "%.*s", (int)(len < WORDS_MAX ? len : WORDS_MAX), text);
+}
+
+/* tail and journalctl go on after most of what they say (a file went, or came; not all may be seen);
+ * from the others it is mostly why they end, which is told in one sentence then. */
+static bool feed_tells_at_once(const struct target_source *source)
+{
+	return (source->kind == SOURCE_FILE || source->kind == SOURCE_JOURNAL) &&
+	       !source->target->log_options.once;
+}
+
+static void feed_foreign_words(struct target_source *source, const char *text, size_t len)
+{
+	if (feed_tells_at_once(source))
+		feed_tell_words(source, text, len);
+	if (source->words.len < WORDS_KEPT_MAX) {
+		buf_add(&source->words, text, len < WORDS_MAX ? len : WORDS_MAX);
+		buf_add_char(&source->words, '\n');
+	}
+}
+
+void log_feed_tell_failure(struct target_source *source, const struct err *why)
+{
+	const char *line = buf_str(&source->words);
+	size_t len;
+
+	if (feed_tells_at_once(source) && source->words.len)
+		return;
+	if (why->code != ERR_OK) {
+		feed_tell_words(source, why->text, strlen(why->text));
+		return;
+	}
+	for (; *line; line += len + (line[len] == '\n')) {
+		len = strcspn(line, "\n");
+		feed_tell_words(source, line, len);
+	}
 }
 
 /* --- containers ------------------------------------------------------------------------------ */
@@ -142,7 +181,7 @@ static void feed_container(struct target_source *source, const struct log_raw *r
 	}
 	/* The runtime's own words have no timestamp. */
 	if (!raw->has_time) {
-		feed_foreign_words(source, raw);
+		feed_foreign_words(source, raw->text, raw->len);
 		return;
 	}
 	if (log_resume_is_new(&source->resume, raw))
@@ -164,12 +203,31 @@ static void feed_new_entry_line(const struct log_raw *raw, void *arg)
 		feed_entry_line(raw, source);
 }
 
+static bool begins_with(const struct log_raw *raw, const char *words)
+{
+	return raw->len >= strlen(words) && memcmp(raw->text, words, strlen(words)) == 0;
+}
+
+/* Its hint has three lines, and speaks to who sits before that machine. */
+static void feed_journal_words(struct target_source *source, const struct log_raw *raw)
+{
+	static const char hidden[] =
+		"the user there may not see the system's journal, so lines are missing: add it to "
+		"group systemd-journal";
+
+	if (begins_with(raw, "Hint: You are currently not seeing"))
+		feed_foreign_words(source, hidden, strlen(hidden));
+	else if (!begins_with(raw, " "))
+		feed_foreign_words(source, raw->text, raw->len);
+}
+
 static void feed_journal(struct target_source *source, const struct log_raw *raw)
 {
 	feed_tell_gap(source);
 	if (raw->stream == LOG_STDERR)
-		feed_foreign_words(source, raw);
-	else if (!log_journal_entry(raw, feed_new_entry_line, source))
+		feed_journal_words(source, raw);
+	/* "-- No entries --", "-- Journal begins at … --" are no entries. */
+	else if (!log_journal_entry(raw, feed_new_entry_line, source) && !begins_with(raw, "-- "))
 		feed_bare_line(source, raw);
 }
 
@@ -231,7 +289,7 @@ static void feed_file(struct target_source *source, const struct log_raw *raw)
 
 	/* tail tells on stderr that a file went, came, or was replaced. */
 	if (raw->stream == LOG_STDERR) {
-		feed_foreign_words(source, raw);
+		feed_foreign_words(source, raw->text, raw->len);
 		return;
 	}
 	if (!source->catch_up) {
@@ -309,6 +367,7 @@ void log_feed_begin(struct target_source *source)
 			&source->splitters[i], i ? LOG_STDERR : LOG_STDOUT, timestamps, max);
 	}
 	log_resume_begin(&source->resume);
+	buf_clear(&source->words);
 	source->expect_identity = timestamps;
 	source->deploy_before = source->deploy_lines;
 	source->deploy_hash_before = source->deploy_hash;
@@ -358,5 +417,6 @@ void log_feed_fini(struct target_source *source)
 	feed_drop_caught(source);
 	for (i = 0; i < 2; i++)
 		log_splitter_fini(&source->splitters[i]);
+	buf_fini(&source->words);
 	free(source->identity);
 }

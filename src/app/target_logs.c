@@ -11,6 +11,7 @@
 
 #include <pgoncall/base/clock.h>
 #include <pgoncall/base/mem.h>
+#include <pgoncall/host/complaint.h>
 #include <pgoncall/host/local.h>
 #include <pgoncall/host/quote.h>
 
@@ -113,38 +114,56 @@ static void logs_on_data(void *arg, enum host_source from, const char *bytes, si
 	}
 }
 
-/* Whether a log that is read once was read whole, or why not. */
-static void logs_tell_end(struct target_source *source, int status, const struct err *err)
+/* Why the command failed, in one sentence; ERR_OK where it did not. */
+static void logs_explain(
+	const struct target_source *source, int status, const struct err *err, struct err *why)
 {
-	struct target *target = source->target;
-	struct err why = *err;
+	const struct target *target = source->target;
+	const char *name = target->logs[source->index].name;
+	const char *host = target->local ? "this machine" : config_get(target->section, CONFIG_SSH);
+	struct host_output output = { .status = status, .err = source->words };
+	char what[256];
 
-	if (err->code == ERR_OK && status != 0)
-		err_set(&why, ERR_COMMAND, "%s cannot be read (exit %d)%s",
-			target->logs[source->index].name, status,
-			source->kind == SOURCE_CONTAINER
-				? "; is there such a container, and may the SSH user see it?"
-				: "");
-	if (target->events.on_log_end)
-		target->events.on_log_end(target->events.arg, source->index, &why);
+	*why = *err;
+	if (err->code != ERR_OK || status == 0)
+		return;
+	snprintf(what, sizeof(what), "reading %s on %s", name,
+		source->kind == SOURCE_DEPLOY ? "this machine" : host);
+	if (source->kind == SOURCE_CONTAINER)
+		host_complaint_check(&target->runtime, name, host, &output, err, why);
+	else
+		host_output_check(&output, err, what, why);
+}
+
+/* A person has to mend it: asking again only fills the host's security log. */
+static int logs_after_failure_ms(const struct target_source *source, const struct err *why)
+{
+	return why->code == ERR_REFUSED ? LOGS_DEPLOY_AGAIN_MS : logs_again_ms(source);
 }
 
 static void logs_on_end(void *arg, int status, const struct err *err)
 {
 	struct target_source *source = arg;
 	struct target *target = source->target;
-	int again_ms = source->anew ? 0 : logs_again_ms(source);
+	struct err why;
+	int again_ms;
 
 	source->stream = NULL;
 	log_feed_end(source);
-	again_ms = source->anew ? 0 : again_ms;
+	logs_explain(source, status, err, &why);
+	again_ms = source->anew ? 0 : logs_after_failure_ms(source, &why);
 	source->anew = false;
 	source->attempts++;
+	/* A failure that is told to the owner needs no line, nor does a deploy's: its words are some. */
+	if (err->code == ERR_OK && source->kind != SOURCE_DEPLOY &&
+		!(target->log_options.once && why.code != ERR_OK))
+		log_feed_tell_failure(source, &why);
 	if (target->log_options.once) {
-		logs_tell_end(source, status, err);
+		if (target->events.on_log_end)
+			target->events.on_log_end(target->events.arg, source->index, &why);
 		return;
 	}
-	if (source->kind == SOURCE_CONTAINER && err->code == ERR_OK && !source->told_end) {
+	if (source->kind == SOURCE_CONTAINER && why.code == ERR_OK && !source->told_end) {
 		log_feed_note(source, 0, "the container's log ended");
 		source->told_end = true;
 	}
@@ -218,8 +237,8 @@ static void logs_start_source(struct target_source *source)
 	} else {
 		source->gap = source->begun && source->lost_at;
 		log_feed_begin(source);
-		source->stream = host_stream_start_tied(
-			target->loop, transport, buf_str(&command), &events);
+		source->stream =
+			host_stream_start_tied(target->loop, transport, buf_str(&command), &events);
 		if (source->held)
 			host_stream_pause(source->stream);
 		logs_set_state(source, "following");

@@ -307,7 +307,10 @@ static void bare_logs_unit(const char *unit, const struct host_logs *logs, struc
 	char since[64];
 
 	/* All: long messages and those with control characters too. */
-	buf_add_str(out, "exec journalctl --no-pager --quiet --all");
+	buf_add_str(out, "exec journalctl --no-pager --all");
+	/* Quiet, it does not say that the user may not see it. */
+	if (!logs->timestamps)
+		host_command_add(out, "--quiet");
 	host_command_add(out, logs->timestamps ? "--output=json" : "--output=cat");
 	if (logs->timestamps)
 		host_command_add(

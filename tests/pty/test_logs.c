@@ -518,7 +518,7 @@ static void batch_logs_prints_greps_and_merges(void **state)
 			"1h", "--grep", "count 2000|startup complete", NULL },
 		0, "boardofone-api-1 .*startup complete(.*\n)*.*" NOISE " count 2000\n", NULL);
 	logs_expect_run(f, (const char *[]){ "-c", c, "logs", "prod", "no-such", NULL }, 3,
-		"\\A\\z", "no-such cannot be read");
+		"\\A\\z", "there is no container no-such on server");
 	logs_expect_run(f, (const char *[]){ "-c", c, "logs", "prod", "--since", "soon", NULL }, 64,
 		"\\A\\z", "--since soon is no span of time");
 	logs_expect_run(f, (const char *[]){ "-c", c, "logs", "prod", "--grep", "(", NULL }, 64,

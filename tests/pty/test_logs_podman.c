@@ -186,7 +186,7 @@ static void podman_logs_in_batch(void **state)
 			"-c", c, "logs", "prod", "--since", "1h", "--grep", "count 1?7$", NULL },
 		0, "\\A[-0-9T:.]+Z count 7\n[-0-9T:.]+Z count 17\n\\z", NULL);
 	logs_expect_run(f, (const char *[]){ "-c", c, "logs", "prod", "no-such", NULL }, 3,
-		"\\A\\z", "no such container");
+		"\\A\\z", "there is no container no-such on server");
 	free(c);
 }
 

@@ -335,7 +335,7 @@ static void runtime_logs_of_a_bare_host(void **state)
 		.since_ns = 60 * CLOCK_NS_PER_S,
 		.tail = 10 };
 	assert_int_equal(host_runtime_logs(&bare, &logs, &line, NULL), 0);
-	expect_line(&line, "exec journalctl --no-pager --quiet --all --output=json "
+	expect_line(&line, "exec journalctl --no-pager --all --output=json "
 			   "--output-fields=MESSAGE,PRIORITY,SYSLOG_IDENTIFIER,SYSLOG_PID,_PID "
 			   "-f --since=-60s -n 10 -u api@1.service");
 	logs.container = "journal:--vacuum-time=1s";
