@@ -15,6 +15,7 @@
 #include <pgoncall/base/mem.h>
 #include <pgoncall/db/schema.h>
 
+#include "check_logs.h"
 #include "health.h"
 
 static int check_run(const struct invocation *in);
@@ -31,7 +32,8 @@ const struct command command_check = {
 };
 
 #define CHECK_TIMEOUT_MS 60000
-#define CHECK_LAG_S      30 /* replication behind by more is worth a look */
+#define CHECK_LOGS_MS    5000 /* that is waited for logs when all else is known */
+#define CHECK_LAG_S      30   /* replication behind by more is worth a look */
 
 struct check_all;
 
@@ -42,7 +44,10 @@ struct check_one {
 	struct check_report report;
 	struct findings findings;
 	bool asked_schema;
-	struct health *health; /* the last thing that is asked; NULL: not yet, or over */
+	struct health *health; /* NULL: not asked yet, or over */
+	struct check_logs logs;
+	bool asked_all;               /* all but the logs is known */
+	struct loop_timer *logs_late; /* runs while only they are waited for */
 	bool finished;
 	char *printed; /* what to print, once finished */
 	enum check_status status;
@@ -194,6 +199,24 @@ static void check_add_list(struct check_one *one, const char *name, enum check_s
 	buf_fini(&text);
 }
 
+/* All is known, or as much as can be waited for. */
+static void check_conclude(struct check_one *one)
+{
+	if (one->finished)
+		return;
+	loop_timer_stop(one->logs_late);
+	one->logs_late = NULL;
+	check_logs_judge(&one->logs, target_graph(one->target), &one->report, &one->findings);
+	findings_sort(&one->findings);
+	check_finish(one);
+}
+
+static void check_on_logs_late(struct loop_timer *timer, void *arg)
+{
+	(void)timer;
+	check_conclude(arg);
+}
+
 static void check_on_health(void *arg, const struct check_report *report)
 {
 	struct check_one *one = arg;
@@ -205,14 +228,29 @@ static void check_on_health(void *arg, const struct check_report *report)
 			report->lines[i].detail);
 		if (report->lines[i].status == CHECK_CRITICAL)
 			health_add_failed(&one->findings, report->lines[i].detail);
-		else if (report->lines[i].status == CHECK_WARNING &&
-			 strcmp(report->lines[i].name, "alembic log") == 0)
-			findings_add(&one->findings, "alembic-error-in-log",
-				"The application's log has Alembic errors: %s.",
-				report->lines[i].detail);
 	}
-	findings_sort(&one->findings);
-	check_finish(one);
+	one->asked_all = true;
+	if (check_logs_are_read(&one->logs))
+		check_conclude(one);
+	else
+		one->logs_late =
+			loop_timer_start(one->all->loop, CHECK_LOGS_MS, 0, check_on_logs_late, one);
+}
+
+static void check_on_log_line(void *arg, size_t source, struct log_line *line_take)
+{
+	struct check_one *one = arg;
+
+	check_logs_on_line(&one->logs, source, line_take);
+}
+
+static void check_on_log_end(void *arg, size_t source, const struct err *err)
+{
+	struct check_one *one = arg;
+
+	check_logs_on_end(&one->logs, source, err);
+	if (one->asked_all && check_logs_are_read(&one->logs))
+		check_conclude(one);
 }
 
 static void check_on_schema(void *arg, const struct db_schema_facts *facts, const struct err *err)
@@ -299,11 +337,14 @@ static void check_open(struct check_one *one, const struct config_section *secti
 		.on_error = check_on_error,
 		.on_snapshot = check_on_snapshot,
 		.on_migrations = check_on_migrations,
+		.on_log_line = check_on_log_line,
+		.on_log_end = check_on_log_end,
 		.arg = one,
 	};
 	struct target_options options = { .section = section,
 		.wants = TARGET_DATABASE | TARGET_MIGRATIONS | TARGET_SIDES };
 
+	check_logs_init(&one->logs, &options);
 	one->target = target_open(one->all->loop, &options, &events);
 }
 
@@ -354,9 +395,11 @@ static int check_sections(
 	status = check_print(&all);
 	for (i = 0; i < n; i++) {
 		health_cancel(all.ones[i].health);
+		loop_timer_stop(all.ones[i].logs_late);
 		target_close(all.ones[i].target);
 		check_report_fini(&all.ones[i].report);
 		findings_fini(&all.ones[i].findings);
+		check_logs_fini(&all.ones[i].logs);
 		free(all.ones[i].printed);
 	}
 	loop_free(all.loop);

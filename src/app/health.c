@@ -32,7 +32,7 @@ struct health {
 	struct run_place place;
 	struct transport *local;
 	struct check_report report;
-	struct health_item items[4];
+	struct health_item items[3];
 	size_t waiting;
 	struct loop_timer *end;
 	health_done done;
@@ -59,17 +59,6 @@ static void make_url(const struct health *health, struct buf *out)
 		return;
 	buf_add_str(out, "curl -sS -L -o /dev/null -w '%{http_code}' --max-time 5 -- ");
 	host_quote_word(out, health_var(health, "health_url"));
-}
-
-/* Alembic logs to stderr. No line is no error of grep's. */
-static void make_log(const struct health *health, struct buf *out)
-{
-	if (*health_var(health, "logs"))
-		buf_printf(out,
-			"{ %s; } 2>&1 | grep -cE -e 'FAILED: |ERROR "
-			"+.?alembic|psycopg2[.]errors[.]|"
-			"sqlalchemy[.]exc[.]' || true",
-			health_var(health, "logs"));
 }
 
 static void make_colours(const struct health *health, struct buf *out)
@@ -114,14 +103,6 @@ static void judge_url(struct health *health, const char *out)
 	judge_status(health, atol(out), -1);
 }
 
-static void judge_log(struct health *health, const char *out)
-{
-	long n = atol(out);
-
-	check_report_add(&health->report, "alembic log", n ? CHECK_WARNING : CHECK_OK,
-		"%ld error%s since the container was started", n, n == 1 ? "" : "s");
-}
-
 static void judge_colours(struct health *health, const char *out)
 {
 	const char *end = strchr(out, '\n');
@@ -156,7 +137,6 @@ static const struct health_row {
 	void (*judge)(struct health *health, const char *out);
 } health_rows[] = {
 	{ HEALTH_URL, "health url", RUNBOOK_ON_HOST, make_url, judge_url },
-	{ HEALTH_LOG, "alembic log", RUNBOOK_ON_HOST, make_log, judge_log },
 	{ HEALTH_COLOURS, "colours", RUNBOOK_ON_HOST, make_colours, judge_colours },
 	{ HEALTH_GIT, "git", RUNBOOK_ON_LOCAL, make_git, judge_git },
 };

@@ -1,7 +1,7 @@
 /*
  * The part of the health check that is asked outside of the database: the health URL, from here or
- * from the host; Alembic's errors in the app's log; whether the colours' images and the checkout end
- * with the same revisions. All asked at once, each with its own limit.
+ * from the host; whether the colours' images and the checkout end with
+ * the same revisions. All asked at once, each with its own limit.
  */
 #ifndef PGONCALL_APP_HEALTH_H
 #define PGONCALL_APP_HEALTH_H
@@ -11,10 +11,9 @@
 
 enum health_part {
 	HEALTH_URL = 1 << 0,
-	HEALTH_LOG = 1 << 1,
-	HEALTH_COLOURS = 1 << 2,
-	HEALTH_GIT = 1 << 3,
-	HEALTH_ALL = 15
+	HEALTH_COLOURS = 1 << 1,
+	HEALTH_GIT = 1 << 2,
+	HEALTH_ALL = 7
 };
 
 struct health;

@@ -397,6 +397,8 @@ void output_check_text(FILE *out, const char *target, const struct check_report 
 										 : CHECK_OK],
 			findings->items[i].code);
 		add_text(&line, findings->items[i].text, 0);
+		if (*findings->items[i].runbook)
+			buf_printf(&line, " (runbook %s)", findings->items[i].runbook);
 		print_line(out, &line);
 	}
 	buf_fini(&line);

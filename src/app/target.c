@@ -260,10 +260,11 @@ static void link_connect(struct target_link *link)
 	target_changed(target);
 }
 
-/* Where logs are all that is wanted, one link is enough. */
+/* Where logs are all that is wanted, or are read once, one link is enough. */
 void target_logs_connect(struct target *target)
 {
-	bool alone = !(target->wants & (TARGET_DATABASE | TARGET_MIGRATIONS));
+	bool alone = !(target->wants & (TARGET_DATABASE | TARGET_MIGRATIONS)) ||
+		     target->log_options.once;
 
 	if (!target->main.up || !(target->wants & TARGET_LOGS) || !target->n_sources ||
 		target->logs_link.transport || target->logs_link.again)

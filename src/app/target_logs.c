@@ -202,7 +202,9 @@ static int logs_command(struct target_source *source, struct buf *command, struc
 		.follow = !options->once,
 		.timestamps = true,
 		.identify = true,
-		.tail = options->all || options->since_ago_ns ? -1 : LOGS_TAIL };
+		.tail = options->tail                           ? options->tail
+			: options->all || options->since_ago_ns ? -1
+								: LOGS_TAIL };
 	int64_t since = log_resume_since(&source->resume);
 
 	if (source->kind == SOURCE_DEPLOY) {

@@ -146,6 +146,18 @@ void findings_fini(struct findings *findings)
 	memset(findings, 0, sizeof(*findings));
 }
 
+void findings_take(struct findings *to, struct findings *from)
+{
+	size_t i;
+
+	for (i = 0; i < from->n; i++) {
+		to->items = mem_grow(to->items, to->n, &to->cap, sizeof(*to->items));
+		to->items[to->n++] = from->items[i];
+	}
+	free(from->items);
+	memset(from, 0, sizeof(*from));
+}
+
 const struct finding *findings_find(const struct findings *findings, const char *code)
 {
 	size_t i;

@@ -211,7 +211,8 @@ static int container_logs(const struct host_runtime *runtime, const struct host_
 		host_command_add(out, "-f");
 	if (logs->timestamps)
 		host_command_add(out, "--timestamps");
-	logs_add_since(runtime, logs, out);
+	if (!find_tail)
+		logs_add_since(runtime, logs, out);
 	if (find_tail)
 		buf_add_str(out, " ${s:+--since \"$s\"}");
 	else

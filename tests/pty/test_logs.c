@@ -546,6 +546,73 @@ static void batch_logs_ends_with_its_reader(void **state)
 	strlist_fini(&program);
 }
 
+/* --- the health check ------------------------------------------------------------------------- */
+
+/* Each error text of the operations guide, as Alembic, the driver or the guide words it. */
+static const struct {
+	const char *said, *runbook;
+} guide_errors[] = {
+	{ "alembic_version table does not exist", "version-table-missing" },
+	{ "FAILED: Can'\\''t locate revision identified by '\\''xyz'\\''", "unknown-revision" },
+	{ "FAILED: Target database is not up to date.", "not-up-to-date" },
+	{ "FAILED: Multiple head revisions are present for given argument head", "multiple-heads" },
+	{ "ERROR:  column already exists", "column-exists" },
+};
+
+/* pgoncall check with these logs; what it prints matches. */
+static void expect_verdict(struct fixture *f, const char *logs, int status, const char *pattern)
+{
+	char *line = mem_printf("logs = %s", logs);
+	char *path = fixture_vary(f, "RANGE_CONFIG", "check.conf", "logs", line);
+
+	logs_expect_run(
+		f, (const char *[]){ "-c", path, "check", "prod", NULL }, status, pattern, NULL);
+	free(path);
+	free(line);
+}
+
+static void batch_check_reads_the_logs(void **state)
+{
+	struct fixture *f = *state;
+	char *pattern;
+	size_t i;
+
+	if (!has_containers(f))
+		skip();
+	logs_shell(f, NEW_NOISE);
+	say(f, "INFO it is well");
+	expect_verdict(
+		f, NOISE, 1, "ok +logs +0 kinds of error in the 1 line of the last 15 min\n");
+	for (i = 0; i < sizeof(guide_errors) / sizeof(guide_errors[0]); i++) {
+		say(f, guide_errors[i].said);
+		pattern =
+			mem_printf("WARNING +logs +%zu kind.*\n(.*\n)*.*alembic-error-in-log " NOISE
+				   " logged at [0-9:]+: .*\\(runbook %s\\)\n",
+				i + 1, guide_errors[i].runbook);
+		expect_verdict(f, NOISE, 1, pattern);
+		free(pattern);
+	}
+	/* It is over once the migrations went through. */
+	say(f, "✅ Migrations completed successfully");
+	expect_verdict(f, NOISE, 1, "ok +logs +0 kinds");
+}
+
+/* A log that cannot be read, or does not end, is no reason not to say the rest. */
+static void batch_check_does_not_wait_for_logs(void **state)
+{
+	struct fixture *f = *state;
+	char *fifo = mem_printf("file:%s/fifo", f->home);
+
+	if (!has_containers(f))
+		skip();
+	expect_verdict(f, "no-such boardofone-api-1", 3,
+		"connections(.*\n)*.*UNKNOWN +logs +there is no container no-such on server");
+	logs_shell(f, "mkfifo $home/fifo");
+	expect_verdict(f, fifo, 3,
+		"connections(.*\n)*.*UNKNOWN +logs +1 of 1 could not be read to their end in time");
+	free(fifo);
+}
+
 static int remove_noise(void **state)
 {
 	struct fixture *f = *state;
@@ -579,6 +646,10 @@ int main(void)
 			batch_logs_prints_greps_and_merges, fixture_setup, remove_noise),
 		cmocka_unit_test_setup_teardown(
 			batch_logs_ends_with_its_reader, fixture_setup, remove_noise),
+		cmocka_unit_test_setup_teardown(
+			batch_check_reads_the_logs, fixture_setup, remove_noise),
+		cmocka_unit_test_setup_teardown(
+			batch_check_does_not_wait_for_logs, fixture_setup, remove_noise),
 	};
 
 	return cmocka_run_group_tests(tests, fixture_group_setup, fixture_group_teardown);

@@ -79,6 +79,7 @@ struct target_log {
 struct target_log_options {
 	bool once;             /* to their end; nothing is followed or begun again */
 	bool all;              /* from the beginning, else the last lines */
+	long tail;             /* how many those are; 0: as many as the console shows */
 	int64_t since_ago_ns;  /* 0: no matter how old */
 	const struct strlist *names; /* in place of the configured ones; borrowed for the opening */
 };

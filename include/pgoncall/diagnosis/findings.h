@@ -54,6 +54,8 @@ void findings_fini(struct findings *findings);
  * severity and runbook come from there. Then findings_sort puts it in its place. */
 void findings_add(struct findings *findings, const char *code, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
+/* Moves all that *from has to the end of *to. */
+void findings_take(struct findings *to, struct findings *from);
 /* Worst first; among equals in the order of the table of codes. Stable. */
 void findings_sort(struct findings *findings);
 /* The i-th code of the table, or NULL past its end. */

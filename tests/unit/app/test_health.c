@@ -38,7 +38,7 @@ static void health_only_curl_says_it_is_critical(void **state)
 		assert_int_equal(
 			health_failed_status(HEALTH_URL, cases[i].status, &err), cases[i].url);
 		assert_int_equal(
-			health_failed_status(HEALTH_LOG, cases[i].status, &err), CHECK_UNKNOWN);
+			health_failed_status(HEALTH_COLOURS, cases[i].status, &err), CHECK_UNKNOWN);
 	}
 }
 
