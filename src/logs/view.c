@@ -14,6 +14,8 @@
 
 /* In the id of a row that is context; no source has an index that high. */
 #define CONTEXT_BIT (UINT64_C(1) << 63)
+/* The row begins a group: between it and the row before, lines were left out. */
+#define GROUP_BIT (UINT64_C(1) << 62)
 
 enum {
 	LOOK_AT_CLOCK = 256, /* lines between two looks at the clock */
@@ -182,35 +184,51 @@ static bool takes_in(struct log_view *view, const struct log_line *line)
 
 static struct log_ref plain(struct log_ref row)
 {
-	row.id &= ~CONTEXT_BIT;
+	row.id &= ~(CONTEXT_BIT | GROUP_BIT);
 	return row;
 }
 
-static void add_row(struct log_view *view, struct log_ref ref, bool context)
+static void add_row(struct log_view *view, struct log_ref ref, uint64_t bits)
 {
 	view->rows = mem_grow(view->rows, view->n, &view->cap, sizeof(*view->rows));
 	view->rows[view->n] = ref;
-	view->rows[view->n++].id |= context ? CONTEXT_BIT : 0;
+	view->rows[view->n++].id |= bits;
 }
 
-/* The lines before place i that are not rows yet. */
-static void add_context_before(struct log_view *view, size_t i)
+/* Whether the line at place i is a row, or comes before the last one that is. */
+static bool is_reached(const struct log_view *view, size_t i)
+{
+	return view->n &&
+	       log_ref_compare(log_store_at(view->store, i), plain(view->rows[view->n - 1])) <= 0;
+}
+
+/* Whether lines that could be shown were left out between the last row and place i. */
+static bool leaves_out(const struct log_view *view, size_t i)
+{
+	for (; i > 0 && !is_reached(view, i - 1); i--)
+		if (shows_source(view, log_store_at(view->store, i - 1)))
+			return true;
+	return false;
+}
+
+/* The lines before place i that are not rows yet, and the line there itself. */
+static void add_with_context(struct log_view *view, size_t i)
 {
 	unsigned left = view->context;
+	uint64_t group = 0;
 	size_t from = i;
 	struct log_ref ref;
 
-	while (from > 0 && left > 0) {
-		ref = log_store_at(view->store, from - 1);
-		if (view->n && log_ref_compare(ref, plain(view->rows[view->n - 1])) <= 0)
-			break;
-		from--;
-		left -= shows_source(view, ref);
-	}
-	for (; from < i; from++) {
+	for (; from > 0 && left > 0 && !is_reached(view, from - 1); from--)
+		left -= shows_source(view, log_store_at(view->store, from - 1));
+	if (view->context && view->n && leaves_out(view, from))
+		group = GROUP_BIT;
+	for (; from <= i; from++) {
 		ref = log_store_at(view->store, from);
-		if (shows_source(view, ref))
-			add_row(view, ref, true);
+		if (!shows_source(view, ref))
+			continue;
+		add_row(view, ref, group | (from < i ? CONTEXT_BIT : 0));
+		group = 0;
 	}
 }
 
@@ -223,12 +241,13 @@ static void look_at(struct log_view *view, size_t i)
 		return;
 	if (takes_in(view, line)) {
 		if (log_view_is_narrowed(view))
-			add_context_before(view, i);
-		add_row(view, ref, false);
+			add_with_context(view, i);
+		else
+			add_row(view, ref, 0);
 		view->after = view->context;
 	} else if (view->after) {
 		view->after--;
-		add_row(view, ref, true);
+		add_row(view, ref, CONTEXT_BIT);
 	}
 }
 
@@ -340,6 +359,11 @@ const struct log_line *log_view_line(const struct log_view *view, size_t row)
 bool log_view_is_context(const struct log_view *view, size_t row)
 {
 	return has_list(view) && (view->rows[row].id & CONTEXT_BIT);
+}
+
+bool log_view_begins_group(const struct log_view *view, size_t row)
+{
+	return row && has_list(view) && (view->rows[row].id & GROUP_BIT);
 }
 
 size_t log_view_row(const struct log_view *view, struct log_ref ref)

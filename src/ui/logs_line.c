@@ -288,3 +288,11 @@ void logs_line_draw(const struct log_line *line, const struct logs_look *look, c
 		cells_overlay(cells, rect, THEME_DIM);
 	shown_fini(&shown);
 }
+
+void logs_rule_draw(struct cells *cells, struct cells_rect rect)
+{
+	int col;
+
+	for (col = 1; col + 1 < rect.cols; col++)
+		cells_put(cells, rect, 0, col, THEME_DIM, "┄");
+}

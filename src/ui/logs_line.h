@@ -30,4 +30,7 @@ void logs_line_draw(const struct log_line *line, const struct logs_look *look, c
 	bool marked, bool context, struct cells *cells, struct cells_rect rect);
 unsigned logs_line_style(const struct log_line *line);
 
+/* Between groups of lines, where others were left out: the first row. */
+void logs_rule_draw(struct cells *cells, struct cells_rect rect);
+
 #endif

@@ -333,7 +333,8 @@ static int logs_height(const struct pane *pane, size_t i, int cols)
 	struct logs_look look = logs_look_for(self, cols);
 	const struct log_line *line = look.fold ? log_view_line(self->view, i) : NULL;
 
-	return line ? logs_line_height(line, &look, cols) : 1;
+	return (line ? logs_line_height(line, &look, cols) : 1) +
+	       log_view_begins_group(self->view, i);
 }
 
 static void logs_row(struct pane *pane, size_t i, struct cells *cells, struct cells_rect rect)
@@ -342,7 +343,12 @@ static void logs_row(struct pane *pane, size_t i, struct cells *cells, struct ce
 	const struct log_line *line = log_view_line(self->view, i);
 	struct logs_look look = logs_look_for(self, rect.cols);
 
-	if (line)
+	if (log_view_begins_group(self->view, i)) {
+		logs_rule_draw(cells, rect);
+		rect.row++;
+		rect.rows--;
+	}
+	if (line && rect.rows > 0)
 		logs_line_draw(line, &look, logs_label(self, line),
 			log_view_is_marked(self->view, log_view_ref(self->view, i)),
 			log_view_is_context(self->view, i), cells, rect);
@@ -531,6 +537,8 @@ static void logs_text(const struct pane *pane, size_t i, struct buf *out)
 
 	if (!line)
 		return;
+	if (log_view_begins_group(self->view, i))
+		buf_add_str(out, "--\n");
 	buf_printf(out, "%s ", clock_format_rfc3339(line->time_ns, time, sizeof(time)));
 	if (logs_n_shown(self) > 1 || line->kind != LOG_LINE_TEXT)
 		buf_printf(out, "%s%s ", log_store_name(log_view_store(self->view), line->source),

@@ -278,6 +278,34 @@ static void logs_leave_nothing_running_on_the_host(void **state)
 	free(script);
 }
 
+static void logs_part_groups_of_context(void **state)
+{
+	struct fixture *f = *state;
+	struct pty *p;
+	char *text;
+
+	if (!has_containers(f))
+		skip();
+	logs_shell(f, NEW_NOISE);
+	p = console(f, 36, 120, NOISE);
+	pty_wait_text(p, "3 Logs─── " NOISE " following", LIVE_MS);
+	logs_shell(f, COUNT_TO(1, 40));
+	pty_wait_text(p, "count 40", LIVE_MS);
+	pty_type(p, "&count (6|10|30)$\r");
+	pty_wait_gone(p, "count 40", PTY_WAIT_MS);
+	assert_false(pty_has(p, "┄┄┄"));
+	pty_type(p, "x");
+	pty_wait_text(p, "count 33", PTY_WAIT_MS);
+	pty_wait_text(p, "┄┄┄", PTY_WAIT_MS);
+	text = logs_written(f, p);
+	assert_true(match_text(text, "\\A[^\n]*count [0-9]+\n([^-\n][^\n]*\n)*[^\n]*count "
+				     "1[0-9]\n--\n[^\n]*count 2[0-9]\n"
+				     "([^-\n][^\n]*\n)*\\z"));
+	free(text);
+	pty_key(p, "Esc");
+	fixture_quit(p);
+}
+
 /* --- files, the journal, a local command ------------------------------------------------------ */
 
 #define JOURNAL_REMOTE "/lib/systemd/systemd-journal-remote"
@@ -638,6 +666,8 @@ int main(void)
 			logs_of_a_replaced_container_go_on, fixture_setup, remove_noise),
 		cmocka_unit_test_setup_teardown(
 			logs_leave_nothing_running_on_the_host, fixture_setup, remove_noise),
+		cmocka_unit_test_setup_teardown(
+			logs_part_groups_of_context, fixture_setup, remove_noise),
 		cmocka_unit_test_setup_teardown(
 			logs_of_files_units_and_commands, fixture_setup, remove_noise),
 		cmocka_unit_test_setup_teardown(

@@ -54,6 +54,8 @@ struct log_ref log_view_ref(const struct log_view *view, size_t row);
 const struct log_line *log_view_line(const struct log_view *view, size_t row);
 /* The row is there only as context. */
 bool log_view_is_context(const struct log_view *view, size_t row);
+/* With context: lines were left out between the row before and this one. */
+bool log_view_begins_group(const struct log_view *view, size_t row);
 /* The first row not before ref; the count where there is none. */
 size_t log_view_row(const struct log_view *view, struct log_ref ref);
 /* The first row of that time or later; the count where there is none. */

@@ -50,17 +50,21 @@ static void update(struct fix *f)
 		;
 }
 
-/* The first letter of each row's text, in capitals where it is context. */
+/* The first letter of each row's text, in capitals where it is context; "-" where lines were left out
+ * between groups. */
 static void expect_rows(struct fix *f, const char *want)
 {
 	char got[128] = "";
-	size_t i;
+	size_t i, n = 0;
 
 	update(f);
-	for (i = 0; i < log_view_count(f->view) && i < sizeof(got) - 1; i++) {
-		got[i] = log_view_line(f->view, i)->text[0];
+	for (i = 0; i < log_view_count(f->view) && n < sizeof(got) - 2; i++) {
+		if (log_view_begins_group(f->view, i))
+			got[n++] = '-';
+		got[n] = log_view_line(f->view, i)->text[0];
 		if (log_view_is_context(f->view, i))
-			got[i] = (char)(got[i] - 'a' + 'A');
+			got[n] = (char)(got[n] - 'a' + 'A');
+		n++;
 	}
 	assert_string_equal(got, want);
 }
@@ -132,11 +136,18 @@ static void view_shows_context(void **state)
 	log_view_filter(f.view, "[dei]", NULL);
 	expect_rows(&f, "dei");
 	log_view_set_context(f.view, 1);
-	expect_rows(&f, "CdeFHiJ");
+	expect_rows(&f, "CdeF-HiJ");
 	log_view_set_context(f.view, 3);
 	expect_rows(&f, "ABCdeFGHiJKL");
 	log_view_set_context(f.view, 0);
 	expect_rows(&f, "dei");
+	/* Groups that touch are one; what other sources say in between was not left out. */
+	log_view_filter(f.view, "[dgm]", NULL);
+	log_view_set_context(f.view, 1);
+	expect_rows(&f, "CdEFgH-LmN");
+	add(&f, 1, 5, "y");
+	log_view_show(f.view, 1);
+	expect_rows(&f, "CdEFgH-LmN");
 	done(&f);
 }
 
