@@ -14,6 +14,7 @@
 #include <pgoncall/host/tar.h>
 #include <pgoncall/logs/resume.h>
 #include <pgoncall/logs/split.h>
+#include <pgoncall/logs/stamp.h>
 #include <pgoncall/migrations/compiled.h>
 #include <pgoncall/ssh/transport.h>
 
@@ -62,9 +63,12 @@ struct target_source {
 	int64_t lost_at;                   /* wall: when it was cut; 0: it ended by itself */
 
 	/* Containers. */
-	bool expect_identity;              /* the next line of stdout is "@ID STARTED_AT" */
+	bool expect_identity;              /* the next line of stdout is "@ID STARTED_AT", or a
+					    * file's "@+0100" */
 	char *identity;                    /* of the last time; NULL: not known */
 	struct log_resume resume;
+
+	struct log_zone zone;              /* of files and of the deploy's log */
 
 	/* Files: the first lines of a stream begun again wait until it is known which are new. */
 	struct log_tail tail;

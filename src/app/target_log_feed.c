@@ -8,6 +8,7 @@
 #include <stdarg.h>
 #include <stdlib.h>
 #include <string.h>
+#include <time.h>
 
 #include <pgoncall/base/clock.h>
 #include <pgoncall/base/mem.h>
@@ -18,6 +19,8 @@
  * once more, and how many of them are kept meanwhile. */
 #define CATCH_UP_MS 700
 #define CAUGHT_MAX  4000
+/* How far a time may lie ahead: clocks differ. */
+#define AHEAD_NS (60 * CLOCK_NS_PER_S)
 /* Bytes of a line that a command itself says, and of all it says in one run. */
 #define WORDS_MAX      300
 #define WORDS_KEPT_MAX 4096
@@ -87,14 +90,18 @@ static void feed_line(struct target_source *source, const struct log_raw *raw)
 	feed_store(source, &line);
 }
 
-/* A line of a log that has no times beside it: perhaps it has one of its own. */
+/* A line of a log that has no times beside it: perhaps it has one of its own. One without a zone that
+ * lies ahead is of another zone than the host's, and tells nothing. */
 static void feed_bare_line(struct target_source *source, const struct log_raw *raw)
 {
 	struct log_raw line = *raw;
 	struct buf text = BUF_INIT;
 
 	if (source->kind != SOURCE_DEPLOY || !log_stamp_github(&line, &text))
-		log_stamp_read(line.text, line.len, &line.has_time, &line.time_ns);
+		log_stamp_read_in(
+			line.text, line.len, &source->zone, &line.has_time, &line.time_ns);
+	if (line.has_time && line.time_ns > clock_wall() + AHEAD_NS)
+		line.has_time = false;
 	feed_line(source, &line);
 	buf_fini(&text);
 }
@@ -292,6 +299,12 @@ static void feed_file(struct target_source *source, const struct log_raw *raw)
 		feed_foreign_words(source, raw->text, raw->len);
 		return;
 	}
+	if (source->expect_identity) {
+		source->expect_identity = false;
+		if (raw->len && raw->text[0] == '@' &&
+			log_zone_read(raw->text + 1, raw->len - 1, &source->zone))
+			return;
+	}
 	if (!source->catch_up) {
 		feed_file_line(source, raw);
 		return;
@@ -355,6 +368,16 @@ static void feed_on_raw(const struct log_raw *raw, void *arg)
 	feed_take(arg, raw);
 }
 
+static void feed_zone_here(struct log_zone *zone)
+{
+	time_t now = (time_t)(clock_wall() / CLOCK_NS_PER_S);
+	struct tm tm;
+
+	localtime_r(&now, &tm);
+	zone->east_s = (int)tm.tm_gmtoff;
+	zone->known = true;
+}
+
 void log_feed_begin(struct target_source *source)
 {
 	bool timestamps = source->kind == SOURCE_CONTAINER;
@@ -368,7 +391,9 @@ void log_feed_begin(struct target_source *source)
 	}
 	log_resume_begin(&source->resume);
 	buf_clear(&source->words);
-	source->expect_identity = timestamps;
+	source->expect_identity = timestamps || source->kind == SOURCE_FILE;
+	if (source->kind == SOURCE_DEPLOY)
+		feed_zone_here(&source->zone);
 	source->deploy_before = source->deploy_lines;
 	source->deploy_hash_before = source->deploy_hash;
 	source->deploy_lines = source->deploy_hash = 0;

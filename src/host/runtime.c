@@ -295,6 +295,8 @@ static int bare_files(const struct host_runtime *runtime, const char *container,
 
 static void bare_logs_file(const char *path, const struct host_logs *logs, struct buf *out)
 {
+	if (logs->identify)
+		buf_add_str(out, "date +@%z; ");
 	buf_add_str(out, "exec tail");
 	logs_add_tail(logs, "-n", "+1", out);
 	if (logs->follow)

@@ -72,8 +72,9 @@ static size_t zone_len(const char *s, size_t len, size_t at, char offset[8])
 	return 0;
 }
 
-/* "2025-01-27T10:00:00.123Z" and its kin. */
-static size_t read_iso(const char *s, size_t len, bool *has_time, int64_t *wall_ns)
+/* "2025-01-27T10:00:00.123Z" and its kin. local: of times without a zone; NULL: not known. */
+static size_t read_iso(
+	const char *s, size_t len, const struct log_zone *local, bool *has_time, int64_t *wall_ns)
 {
 	char text[48], offset[8] = "";
 	size_t at = 19, fraction, zone, n;
@@ -83,13 +84,17 @@ static size_t read_iso(const char *s, size_t len, bool *has_time, int64_t *wall_
 	fraction = fraction_len(s, len, at);
 	n = fraction < 12 ? fraction : 12;
 	zone = zone_len(s, len, at + fraction, offset);
-	if (zone) {
+	if (!zone && local && local->known)
+		memcpy(offset, "Z", 2);
+	if (zone || (local && local->known)) {
 		memcpy(text, s, 19 + n);
 		text[10] = 'T';
 		if (n)
 			text[19] = '.';
 		memcpy(text + 19 + n, offset, strlen(offset) + 1);
 		*has_time = log_parse_time(text, strlen(text), wall_ns) != 0;
+		if (!zone)
+			*wall_ns -= local->east_s * CLOCK_NS_PER_S;
 	}
 	return at + fraction + zone;
 }
@@ -112,7 +117,26 @@ static size_t read_clock(const char *s, size_t len)
 	return has_shape(s, len, "dd:dd:dd") ? 8 + fraction_len(s, len, 8) : 0;
 }
 
+bool log_zone_read(const char *text, size_t len, struct log_zone *zone)
+{
+	int hours, minutes;
+
+	if (len != 5 || (text[0] != '+' && text[0] != '-') || !has_shape(text + 1, 4, "dddd"))
+		return false;
+	hours = (text[1] - '0') * 10 + text[2] - '0';
+	minutes = (text[3] - '0') * 10 + text[4] - '0';
+	zone->east_s = (text[0] == '-' ? -60 : 60) * (hours * 60 + minutes);
+	zone->known = true;
+	return true;
+}
+
 size_t log_stamp_read(const char *text, size_t len, bool *has_time, int64_t *wall_ns)
+{
+	return log_stamp_read_in(text, len, NULL, has_time, wall_ns);
+}
+
+size_t log_stamp_read_in(const char *text, size_t len, const struct log_zone *local, bool *has_time,
+	int64_t *wall_ns)
 {
 	size_t at = len && text[0] == '[', used;
 	int64_t ns = 0;
@@ -120,7 +144,7 @@ size_t log_stamp_read(const char *text, size_t len, bool *has_time, int64_t *wal
 
 	if (has_time)
 		*has_time = false;
-	used = read_iso(text + at, len - at, &has, &ns);
+	used = read_iso(text + at, len - at, local, &has, &ns);
 	if (!used)
 		used = read_syslog(text + at, len - at);
 	if (!used)

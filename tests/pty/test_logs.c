@@ -574,6 +574,35 @@ static void batch_logs_ends_with_its_reader(void **state)
 	strlist_fini(&program);
 }
 
+/* A file's times are of the zone of where it lies, here two hours east; what would lie ahead is not. */
+static void batch_logs_know_the_zone_of_a_file(void **state)
+{
+	struct fixture *f = *state;
+	struct strlist program;
+	char *script, *config;
+
+	config = fixture_write(f, "zone.conf",
+		"[target prod]\nenvironment = production\nssh = none\nruntime = none\n"
+		"db_host = 127.0.0.1\ndb_name = x\ndb_user = x\n");
+	strlist_init(&program);
+	assert_int_equal(sandbox_program(&program, NULL), 0);
+	script = mem_printf(
+		"export TZ=XYZ-2 HOME=$home; before=$(date -u +%%FT%%H);"
+		"echo 2025-01-27 10:00:00,123 INFO first >$home/app.log;"
+		"echo 2025-01-27T10:00:00Z INFO second >>$home/app.log;"
+		"TZ=XYZ-7 date '+%%F %%T INFO third' >>$home/app.log;"
+		"%s -c %s logs prod file:$home/app.log >$home/out; cat $home/out >&2;"
+		"grep '^2025-01-27T08:00:00.123Z INFO first$' $home/out;"
+		"grep '^2025-01-27T10:00:00.000Z INFO second$' $home/out;"
+		"grep -e \"^$before.*third$\" -e \"^$(date -u +%%FT%%H).*third$\" $home/out;"
+		"test $(wc -l <$home/out) = 3",
+		program.items[program.n - 1], config);
+	logs_shell(f, script);
+	free(script);
+	free(config);
+	strlist_fini(&program);
+}
+
 /* --- the health check ------------------------------------------------------------------------- */
 
 /* Each error text of the operations guide, as Alembic, the driver or the guide words it. */
@@ -676,6 +705,8 @@ int main(void)
 			batch_logs_prints_greps_and_merges, fixture_setup, remove_noise),
 		cmocka_unit_test_setup_teardown(
 			batch_logs_ends_with_its_reader, fixture_setup, remove_noise),
+		cmocka_unit_test_setup_teardown(
+			batch_logs_know_the_zone_of_a_file, fixture_setup, remove_noise),
 		cmocka_unit_test_setup_teardown(
 			batch_check_reads_the_logs, fixture_setup, remove_noise),
 		cmocka_unit_test_setup_teardown(

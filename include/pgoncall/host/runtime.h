@@ -72,7 +72,8 @@ struct host_logs {
 	long tail;             /* last lines to begin with; negative: all */
 };
 /* With `identify` the first line of stdout is "@ID STARTED_AT", so that a container that was replaced
- * or started again under its name is told from the one before; missing when there is none. */
+ * or started again under its name is told from the one before; missing when there is none. A
+ * file's begins with "@+0100", the host's zone. */
 int host_runtime_logs(const struct host_runtime *runtime, const struct host_logs *logs,
 	struct buf *out, struct err *err);
 

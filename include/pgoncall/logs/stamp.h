@@ -15,6 +15,18 @@
  * *wall_ns is the moment; a stamp without a zone, or a date, leaves it false. Both may be NULL. */
 size_t log_stamp_read(const char *text, size_t len, bool *has_time, int64_t *wall_ns);
 
+/* Where a log is written that does not say its zone. */
+struct log_zone {
+	bool known;
+	int east_s; /* seconds east of Greenwich */
+};
+
+/* "+0100", as `date +%z` prints. False: it is nothing such, and *zone stays as it was. */
+bool log_zone_read(const char *text, size_t len, struct log_zone *zone);
+/* As log_stamp_read; a stamp with a date and without a zone is of `local`, where that is known. */
+size_t log_stamp_read_in(const char *text, size_t len, const struct log_zone *local,
+	bool *has_time, int64_t *wall_ns);
+
 /* "JOB<tab>STEP<tab>2025-01-27T10:00:00.1234567Z TEXT", as `gh run view --log` prints: takes the
  * time out and leaves "STEP: TEXT", made in `out`, in *raw. False: it is no such line. */
 bool log_stamp_github(struct log_raw *raw, struct buf *out);

@@ -325,6 +325,10 @@ static void runtime_logs_of_a_bare_host(void **state)
 	(void)state;
 	assert_int_equal(host_runtime_logs(&bare, &logs, &line, NULL), 0);
 	expect_line(&line, "exec tail -n 50 -F -- '/var/log/it'\\''s.log'");
+	logs.identify = true;
+	assert_int_equal(host_runtime_logs(&bare, &logs, &line, NULL), 0);
+	expect_line(&line, "date +@%z; exec tail -n 50 -F -- '/var/log/it'\\''s.log'");
+	logs.identify = false;
 	logs = (struct host_logs){ .container = "file:/x", .tail = -1 };
 	assert_int_equal(host_runtime_logs(&bare, &logs, &line, NULL), 0);
 	expect_line(&line, "exec tail -n +1 -- /x");

@@ -165,6 +165,32 @@ static void forms_github_lines_lose_their_columns(void **state)
 	buf_fini(&out);
 }
 
+static void forms_times_without_a_zone_are_of_the_place(void **state)
+{
+	static const char *const none[] = { "", "0100", "+100", "+01:00", "+01000", "+0a00" };
+	static const char text[] = "2025-01-27 10:00:00,5 x", said[] = "2025-01-27 10:00:00Z x",
+			  minus[] = "2025-01-27 10:00:00 -x";
+	struct log_zone zone = { 0 };
+	bool has_time = true;
+	int64_t ns = 0;
+	size_t i;
+
+	(void)state;
+	log_stamp_read_in(text, strlen(text), &zone, &has_time, &ns);
+	assert_false(has_time);
+	for (i = 0; i < sizeof(none) / sizeof(none[0]); i++)
+		assert_false(log_zone_read(none[i], strlen(none[i]), &zone));
+	assert_true(log_zone_read("-0330", 5, &zone) && zone.east_s == -12600);
+	assert_true(log_zone_read("+0200", 5, &zone) && zone.east_s == 7200);
+	assert_int_equal(log_stamp_read_in(text, strlen(text), &zone, &has_time, &ns), 22);
+	assert_true(has_time && ns == INT64_C(1737964800500000000));
+	log_stamp_read_in(said, strlen(said), &zone, &has_time, &ns);
+	assert_true(has_time && ns == INT64_C(1737972000000000000));
+	log_stamp_read_in(minus, strlen(minus), &zone, &has_time, &ns);
+	assert_true(has_time && ns == INT64_C(1737964800000000000));
+	assert_true(log_zone_read("+0000", 5, &zone) && zone.known && !zone.east_s);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -173,6 +199,7 @@ int main(void)
 		cmocka_unit_test(forms_json_levels_go_by_the_field),
 		cmocka_unit_test(forms_journal_entries_become_lines),
 		cmocka_unit_test(forms_own_timestamps_are_found),
+		cmocka_unit_test(forms_times_without_a_zone_are_of_the_place),
 		cmocka_unit_test(forms_github_lines_lose_their_columns),
 	};
 
