@@ -104,6 +104,7 @@ struct app {
 	/* Acting. */
 	struct gate *gate;
 	struct gate_arm arm;          /* by clock_boottime */
+	bool has_picture;             /* of this target's sessions */
 	int64_t picture_asleep;       /* `asleep` when the picture came: boot time less monotonic */
 	int64_t arming_ns;            /* what is being recorded: for how long (0: nothing is), and why */
 	char arming_reason[256];
@@ -122,6 +123,8 @@ int app_terminal_start(struct app *app, struct err *err);
 void app_terminal_stop(struct app *app);
 /* Draws soon; any number of calls make one drawing. */
 void app_dirty(struct app *app);
+/* The same, also where something else was drawn a moment ago. */
+void app_draw_at_once(struct app *app);
 void app_message(struct app *app, enum console_severity severity, const char *fmt, ...)
 	__attribute__((format(printf, 3, 4)));
 void app_quit(struct app *app);

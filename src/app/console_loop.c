@@ -53,6 +53,13 @@ void app_dirty(struct app *app)
 			app->loop, lately ? DRAW_DELAY_MS : 0, 0, loop_on_draw, app);
 }
 
+void app_draw_at_once(struct app *app)
+{
+	app_dirty(app);
+	if (app->draw)
+		loop_timer_again(app->draw, 0, 0);
+}
+
 void app_message(struct app *app, enum console_severity severity, const char *fmt, ...)
 {
 	struct buf text = BUF_INIT;

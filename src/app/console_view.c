@@ -214,6 +214,10 @@ static void view_on_snapshot(void *arg, const struct db_snapshot *snapshot)
 	app_act_after(app);
 	app_run_look(app);
 	app_show_facts(app);
+	/* The first takes the place of the checklist without delay. */
+	if (!app->has_picture)
+		app_draw_at_once(app);
+	app->has_picture = true;
 }
 
 static void view_show_revisions(struct app *app)
@@ -337,7 +341,7 @@ void app_open_target(struct app *app, const struct config_section *section)
 
 	app_close_target(app);
 	app->section = section;
-	app->paused = app->told_first = false;
+	app->paused = app->told_first = app->has_picture = false;
 	app->opened_at = clock_monotonic();
 	view_new_console(app);
 	name = mem_printf("%s@%s", config_get(section, CONFIG_DB_NAME), section->name);
