@@ -635,27 +635,20 @@ struct target_running target_running(const struct target *target)
 void target_migrations_mark(struct target *target)
 {
 	struct target_revisions *r = &target->revisions;
-	const struct strlist *rows = NULL;
-	bool changed = false, ran = r->runs, was_blocked = r->blocked;
+	enum db_version_table table;
+	bool changed = false, ran = r->runs, was_blocked = r->blocked, known;
 
 	if (!target->snapshot)
 		return;
 	look_for_migration(target->snapshot, &r->runs, &r->blocked);
 	if (!r->sources.merged)
 		return;
-	switch (target->snapshot->version_table) {
-	case DB_VERSION_TABLE_FOUND:
-	case DB_VERSION_TABLE_MISSING:
-		rows = &target->snapshot->versions;
-		break;
-	case DB_VERSION_TABLE_LOCKED:
-		/* A migration holds it for now: what was known stands. */
-		break;
-	default:
-		break;
-	}
-	if (target->snapshot->version_table != DB_VERSION_TABLE_LOCKED)
-		changed = migration_sources_mark(&r->sources, rows);
+	table = target->snapshot->version_table;
+	known = table == DB_VERSION_TABLE_FOUND || table == DB_VERSION_TABLE_MISSING;
+	/* While a migration holds it, what was known stands. */
+	if (table != DB_VERSION_TABLE_LOCKED)
+		changed = migration_sources_mark(
+			&r->sources, known ? &target->snapshot->versions : NULL);
 	if (r->sources.merged->unknown_rows.n && clock_monotonic() - r->read_at > FILES_AGAIN_NS)
 		target_migrations_start(target);
 	if (changed || ran != r->runs || was_blocked != r->blocked)

@@ -33,6 +33,21 @@
 	"	WHERE d.datname = pg_catalog.current_database()\n"                                 \
 	")"
 
+/* What each reading of facts begins with, and what it says of the version table. */
+#define SQL_SERVER_COLUMNS                                                                         \
+	"SELECT pg_catalog.clock_timestamp(),\n"                                                   \
+	"	pg_catalog.split_part(pg_catalog.current_setting('server_version'), ' ', 1),\n"    \
+	"	pg_catalog.current_setting('server_version_num'),\n"                               \
+	"	pg_catalog.pg_is_in_recovery(),\n"                                                 \
+	"	current_user,\n"
+#define SQL_VERSION_COLUMNS                                                                        \
+	"	t.oid IS NOT NULL,\n"                                                              \
+	"	t.readable IS TRUE,\n"                                                             \
+	"	t.oid IS NOT NULL AND EXISTS (SELECT FROM pg_catalog.pg_locks l\n"                 \
+	"		WHERE l.locktype = 'relation' AND l.database = my.oid\n"                   \
+	"		AND l.relation = t.oid AND l.mode = 'AccessExclusiveLock'),\n"             \
+	"	pg_catalog.current_database(),\n"
+
 /*
  * Facts. One row. Cost: pg_locks is read only where the version table exists; the rest is settings,
  * a few catalogue rows and one pass over the backends' status (two where a walsender runs). About
@@ -75,11 +90,7 @@ const char db_query_facts[] =
 	"	FROM pg_catalog.pg_stat_replication r\n"
 	"	WHERE EXISTS (SELECT FROM acts a WHERE a.backend_type = 'walsender')\n"
 	")\n"
-	"SELECT pg_catalog.clock_timestamp(),\n"
-	"	pg_catalog.split_part(pg_catalog.current_setting('server_version'), ' ', 1),\n"
-	"	pg_catalog.current_setting('server_version_num'),\n"
-	"	pg_catalog.pg_is_in_recovery(),\n"
-	"	current_user,\n"
+	SQL_SERVER_COLUMNS
 	"	(SELECT r.rolsuper FROM pg_catalog.pg_roles r WHERE r.rolname = current_user),\n"
 	"	pg_catalog.pg_has_role('pg_read_all_stats', 'USAGE'),\n"
 	"	pg_catalog.pg_has_role('pg_signal_backend', 'USAGE'),\n"
@@ -88,12 +99,7 @@ const char db_query_facts[] =
 	"		+ coalesce(\n"
 	"			pg_catalog.current_setting('reserved_connections', true)::int, 0),\n"
 	"	(SELECT pg_catalog.count(*) FROM acts a WHERE a.client),\n"
-	"	t.oid IS NOT NULL,\n"
-	"	t.readable IS TRUE,\n"
-	"	t.oid IS NOT NULL AND EXISTS (SELECT FROM pg_catalog.pg_locks l\n"
-	"		WHERE l.locktype = 'relation' AND l.database = my.oid\n"
-	"		AND l.relation = t.oid AND l.mode = 'AccessExclusiveLock'),\n"
-	"	pg_catalog.current_database(),\n"
+	SQL_VERSION_COLUMNS
 	"	o.kind, o.name, o.age,\n"
 	"	r.n,\n"
 	"	CASE WHEN NOT pg_catalog.pg_is_in_recovery() THEN r.lag\n"
@@ -110,18 +116,9 @@ const char db_query_facts[] =
  */
 const char db_query_brief[] =
 	"WITH " SQL_VERSION_TABLE "\n"
-	"SELECT pg_catalog.clock_timestamp(),\n"
-	"	pg_catalog.split_part(pg_catalog.current_setting('server_version'), ' ', 1),\n"
-	"	pg_catalog.current_setting('server_version_num'),\n"
-	"	pg_catalog.pg_is_in_recovery(),\n"
-	"	current_user,\n"
+	SQL_SERVER_COLUMNS
 	"	NULL, NULL, NULL, NULL, NULL, NULL,\n"
-	"	t.oid IS NOT NULL,\n"
-	"	t.readable IS TRUE,\n"
-	"	t.oid IS NOT NULL AND EXISTS (SELECT FROM pg_catalog.pg_locks l\n"
-	"		WHERE l.locktype = 'relation' AND l.database = my.oid\n"
-	"		AND l.relation = t.oid AND l.mode = 'AccessExclusiveLock'),\n"
-	"	pg_catalog.current_database(),\n"
+	SQL_VERSION_COLUMNS
 	"	NULL, NULL, NULL, NULL, NULL, NULL\n"
 	"FROM my LEFT JOIN version_table t ON true LIMIT 1";
 

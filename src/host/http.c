@@ -117,9 +117,9 @@ struct host_http *host_http_get(
 {
 	struct host_http *http = mem_calloc(1, sizeof(*http));
 
-	/* Counts; the first call sets up what all threads use. */
 	if (library_load(LIBCURL_SONAME, http_names, sizeof(http_names) / sizeof(http_names[0]),
 		    &http->lib, &http->err) == 0)
+		/* Counts; the first call sets up what all threads use. */
 		http->lib.curl_global_init(CURL_GLOBAL_DEFAULT);
 	http->url = mem_strdup(url);
 	http->timeout_ms = (long)timeout_ms;
