@@ -19,6 +19,9 @@
 
 #include "escapes.h"
 #include "match.h"
+#include "play.h"
+
+enum { LIVE_MS = 30000 };
 
 void logs_shell(struct fixture *f, const char *script)
 {
@@ -35,13 +38,6 @@ void logs_shell(struct fixture *f, const char *script)
 	assert_int_equal(result.status, 0);
 	run_result_fini(&result);
 	free(text);
-}
-
-void logs_command(struct pty *p, const char *line)
-{
-	pty_key(p, ":");
-	pty_type(p, line);
-	pty_key(p, "Enter");
 }
 
 static char *read_file(const char *path)
@@ -64,7 +60,7 @@ char *logs_written(struct fixture *f, struct pty *p)
 	char *text;
 
 	unlink(path);
-	logs_command(p, line);
+	play_command(p, line);
 	pty_wait_text(p, "written to", PTY_WAIT_MS);
 	text = read_file(path);
 	free(line);
@@ -87,6 +83,79 @@ void logs_expect_counted(const char *text, int n)
 			fail_msg("count %d stands there twice", i);
 	}
 }
+
+/* --- a container that counts ------------------------------------------------------------------ */
+
+void logs_count(struct fixture *f, const struct logs_container *c, int from, int to)
+{
+	char *script = mem_printf("from=%d; to=%d; %s", from, to, c->count);
+
+	logs_shell(f, script);
+	free(script);
+}
+
+static void count_and_wait(
+	struct fixture *f, struct pty *p, const struct logs_container *c, int from, int to)
+{
+	char *last = mem_printf("count %d", to);
+
+	logs_count(f, c, from, to);
+	pty_wait_text(p, last, LIVE_MS);
+	free(last);
+}
+
+struct pty *logs_follow_new(struct fixture *f, const struct logs_container *c)
+{
+	char *title = mem_printf("3 Logs─── %s following", c->name);
+	struct pty *p;
+
+	logs_shell(f, c->make);
+	p = c->open(f);
+	pty_wait_text(p, title, LIVE_MS);
+	free(title);
+	return p;
+}
+
+void logs_outlive_a_cut(struct fixture *f, const struct logs_container *c)
+{
+	struct pty *p = logs_follow_new(f, c);
+	struct err err = { 0 };
+	char *text;
+
+	count_and_wait(f, p, c, 1, 200);
+	fixture_check(range_ssh_suspend(f->range, &err), &err);
+	fixture_check(range_sshd_kill_connections(f->range, &err), &err);
+	logs_count(f, c, 201, 400);
+	fixture_check(range_ssh_resume(f->range, &err), &err);
+	pty_wait_text(p, "count 400", LIVE_MS);
+	count_and_wait(f, p, c, 401, 500);
+	text = logs_written(f, p);
+	logs_expect_counted(text, 500);
+	assert_true(match_text(text,
+		"count 200\n.*: -- the link was lost at .* from where it was cut\n.*count 201\n"));
+	free(text);
+	fixture_quit(p);
+}
+
+void logs_outlive_a_replacement(struct fixture *f, const struct logs_container *c)
+{
+	struct pty *p = logs_follow_new(f, c);
+	char *text;
+
+	count_and_wait(f, p, c, 1, 50);
+	logs_shell(f, c->restart);
+	pty_wait_text(p, "the container was started again", LIVE_MS);
+	count_and_wait(f, p, c, 51, 100);
+	logs_shell(f, c->make);
+	pty_wait_text(p, "another container has the name now: [0-9a-f]{12}", LIVE_MS);
+	count_and_wait(f, p, c, 101, 150);
+	text = logs_written(f, p);
+	logs_expect_counted(text, 150);
+	free(text);
+	fixture_quit(p);
+}
+
+/* --- in batch --------------------------------------------------------------------------------- */
 
 void logs_expect_run(struct fixture *f, const char *const *arguments, int status, const char *out,
 	const char *err)

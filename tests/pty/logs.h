@@ -8,10 +8,26 @@
 
 /* Runs a script (sh) that knows the range's values as variables, $home, and $docker. */
 void logs_shell(struct fixture *f, const char *script);
-/* Types a command line of the console. */
-void logs_command(struct pty *p, const char *line);
 /* What ":write" leaves of the pane, to be freed. */
 char *logs_written(struct fixture *f, struct pty *p);
+/* A container that says only what a test lets it say. */
+struct logs_container {
+	const char *name;
+	const char *make;    /* script: a new one, in place of the one before */
+	const char *restart; /* script */
+	const char *count;   /* script: "count N" on its stdout, from $from to $to */
+	struct pty *(*open)(struct fixture *f); /* a console that follows its log, in the pane */
+};
+
+/* A new one, and the console that follows it. */
+struct pty *logs_follow_new(struct fixture *f, const struct logs_container *c);
+/* Has it say "count FROM" to "count TO". */
+void logs_count(struct fixture *f, const struct logs_container *c, int from, int to);
+/* The link is cut while it counts: each line stands there once, with a mark at the gap. Leaves. */
+void logs_outlive_a_cut(struct fixture *f, const struct logs_container *c);
+/* It is started again, and replaced, while it counts: each line stands there once. Leaves. */
+void logs_outlive_a_replacement(struct fixture *f, const struct logs_container *c);
+
 /* "count 1" to "count N" stand in the text once each, in order. */
 void logs_expect_counted(const char *text, int n);
 /* "pgoncall ARGUMENT…" has the status, and prints what the patterns match (NULL: no matter what). */

@@ -5,6 +5,7 @@
 #include "play.h"
 
 #include <setjmp.h>
+#include <signal.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -18,8 +19,9 @@
 #include <pgoncall/base/mem.h>
 
 #include "match.h"
+#include "texts.h"
 
-enum { STEP_MS = 60000, STEPS_MAX = 200, ANSWERS_MAX = 64 };
+enum { FIRST_MS = 20000, STEP_MS = 60000, STEPS_MAX = 200, ANSWERS_MAX = 64 };
 
 /* What the pane may ask, and what an operator without special orders does. */
 static const struct ask {
@@ -325,6 +327,32 @@ void play_command(struct pty *p, const char *line)
 	pty_key(p, ":");
 	pty_type(p, line);
 	pty_key(p, "Enter");
+}
+
+struct pty *play_console(struct fixture *f, const char *config)
+{
+	struct pty *p =
+		fixture_open(f, 40, 120, (const char *const[]){ "-c", config, "prod", NULL });
+
+	pty_wait_text(p, "primary +age", FIRST_MS);
+	return p;
+}
+
+void play_arm(struct pty *p)
+{
+	play_command(p, "arm 30m the test plays a runbook");
+	pty_wait_text(p, texts.armed, PTY_WAIT_MS);
+}
+
+void play_kill(struct pty *p)
+{
+	kill(pty_pid(p), SIGKILL);
+	assert_int_equal(pty_wait_exit(p, PTY_WAIT_MS), 128 + SIGKILL);
+}
+
+int play_intents(struct fixture *f)
+{
+	return fixture_journal_count(f, "\"event\":\"intent\"");
 }
 
 void play_open(struct pty *p, const char *name)

@@ -8,6 +8,7 @@
 
 #include <pgoncall/base/str.h>
 
+#include "fixture.h"
 #include "pty.h"
 
 /* At a step whose title holds `step`: `key` is pressed in place of what the pane asks for. "s" (when
@@ -30,6 +31,14 @@ enum play_end play_runbook(
 
 /* ":LINE" */
 void play_command(struct pty *p, const char *line);
+/* A console of this configuration, once it has its first picture. */
+struct pty *play_console(struct fixture *f, const char *config);
+/* Lets the console write for half an hour. */
+void play_arm(struct pty *p);
+/* Kills the console, which gets no chance to end anything. */
+void play_kill(struct pty *p);
+/* How many intents the journals hold. */
+int play_intents(struct fixture *f);
 /* Opens it by name and begins it. */
 void play_open(struct pty *p, const char *name);
 

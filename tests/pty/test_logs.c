@@ -22,6 +22,7 @@
 #include "fixture.h"
 #include "logs.h"
 #include "match.h"
+#include "play.h"
 #include "sandbox.h"
 #include "texts.h"
 
@@ -67,6 +68,20 @@ static struct pty *console(struct fixture *f, int rows, int cols, const char *lo
 	return p;
 }
 
+static struct pty *noise_console(struct fixture *f)
+{
+	return console(f, 36, 120, NOISE);
+}
+
+static const struct logs_container noise = {
+	.name = NOISE,
+	.make = NEW_NOISE,
+	.restart = "$docker restart -t 0 " NOISE " >/dev/null",
+	.count = "$docker exec " NOISE " sh -c 'i='$from'; while [ $i -le '$to' ]; do "
+		 "echo count $i >/proc/1/fd/1; i=$((i+1)); done'",
+	.open = noise_console,
+};
+
 /* --- several logs ----------------------------------------------------------------------------- */
 
 static void logs_of_several_sources_are_one(void **state)
@@ -92,11 +107,11 @@ static void logs_of_several_sources_are_one(void **state)
 	pty_wait_text(p, "3 logs following", PTY_WAIT_MS);
 	pty_key(p, "[");
 	pty_wait_text(p, "boardofone-green-api-1 following", PTY_WAIT_MS);
-	logs_command(p, "logs boardofone-api-1 boardofone-green-api-1");
+	play_command(p, "logs boardofone-api-1 boardofone-green-api-1");
 	pty_wait_text(p, "2 logs following", PTY_WAIT_MS);
-	logs_command(p, "logs");
+	play_command(p, "logs");
 	pty_wait_text(p, "3 logs following", PTY_WAIT_MS);
-	logs_command(p, "logs --privileged");
+	play_command(p, "logs --privileged");
 	pty_wait_text(p, "is not a container's name", PTY_WAIT_MS);
 	fixture_quit(p);
 }
@@ -108,9 +123,7 @@ static void logs_are_searched_and_filtered(void **state)
 
 	if (!has_containers(f))
 		skip();
-	logs_shell(f, NEW_NOISE);
-	p = console(f, 36, 120, NOISE);
-	pty_wait_text(p, "3 Logs─── " NOISE " following", LIVE_MS);
+	p = logs_follow_new(f, &noise);
 	say(f, "INFO apple 1");
 	say(f, "ERROR pear 2");
 	say(f, "WARNING plum 3");
@@ -154,9 +167,9 @@ static void logs_are_searched_and_filtered(void **state)
 	pty_wait_text(p, "following", PTY_WAIT_MS);
 	pty_type(p, "/PEAR\r");
 	pty_wait_text(p, "No line matches PEAR", PTY_WAIT_MS);
-	logs_command(p, "goto -1h");
+	play_command(p, "goto -1h");
 	pty_wait_text(p, "paused", PTY_WAIT_MS);
-	logs_command(p, "goto 25:99");
+	play_command(p, "goto 25:99");
 	pty_wait_text(p, "is no time: 14:02", PTY_WAIT_MS);
 	pty_key(p, "Esc");
 	fixture_quit(p);
@@ -171,9 +184,7 @@ static void logs_become_findings(void **state)
 
 	if (!has_containers(f))
 		skip();
-	logs_shell(f, NEW_NOISE);
-	p = console(f, 36, 120, NOISE);
-	pty_wait_text(p, "3 Logs─── " NOISE " following", LIVE_MS);
+	p = logs_follow_new(f, &noise);
 	say(f, "FAILED: Multiple head revisions are present for given argument head");
 	pty_wait_text(p, "! " NOISE " logged at .*Multiple head revisions", LIVE_MS);
 	pty_wait_text(p, "r: Multiple heads", PTY_WAIT_MS);
@@ -187,64 +198,18 @@ static void logs_become_findings(void **state)
 
 /* --- cuts and replacements -------------------------------------------------------------------- */
 
-#define COUNT_TO(from, to)                                                                         \
-	"$docker exec " NOISE " sh -c 'i=" #from "; while [ $i -le " #to " ]; do "                 \
-	"echo count $i >/proc/1/fd/1; i=$((i+1)); done'"
-
 static void logs_go_on_where_they_were_cut(void **state)
 {
-	struct fixture *f = *state;
-	struct err err = { 0 };
-	struct pty *p;
-	char *text;
-
-	if (!has_containers(f))
+	if (!has_containers(*state))
 		skip();
-	logs_shell(f, NEW_NOISE);
-	p = console(f, 36, 120, NOISE);
-	pty_wait_text(p, "3 Logs─── " NOISE " following", LIVE_MS);
-	logs_shell(f, COUNT_TO(1, 200));
-	pty_wait_text(p, "count 200", LIVE_MS);
-	fixture_check(range_ssh_suspend(f->range, &err), &err);
-	fixture_check(range_sshd_kill_connections(f->range, &err), &err);
-	logs_shell(f, COUNT_TO(201, 400));
-	fixture_check(range_ssh_resume(f->range, &err), &err);
-	pty_wait_text(p, "count 400", LIVE_MS);
-	logs_shell(f, COUNT_TO(401, 500));
-	pty_wait_text(p, "count 500", LIVE_MS);
-	text = logs_written(f, p);
-	logs_expect_counted(text, 500);
-	assert_true(match_text(text,
-		"count 200\n.*: -- the link was lost at .* from where it was cut\n.*count 201\n"));
-	free(text);
-	fixture_quit(p);
+	logs_outlive_a_cut(*state, &noise);
 }
 
 static void logs_of_a_replaced_container_go_on(void **state)
 {
-	struct fixture *f = *state;
-	struct pty *p;
-	char *text;
-
-	if (!has_containers(f))
+	if (!has_containers(*state))
 		skip();
-	logs_shell(f, NEW_NOISE);
-	p = console(f, 36, 120, NOISE);
-	pty_wait_text(p, "3 Logs─── " NOISE " following", LIVE_MS);
-	logs_shell(f, COUNT_TO(1, 50));
-	pty_wait_text(p, "count 50", LIVE_MS);
-	logs_shell(f, "$docker restart -t 0 " NOISE " >/dev/null");
-	pty_wait_text(p, "the container was started again", LIVE_MS);
-	logs_shell(f, COUNT_TO(51, 100));
-	pty_wait_text(p, "count 100", LIVE_MS);
-	logs_shell(f, NEW_NOISE);
-	pty_wait_text(p, "another container has the name now: [0-9a-f]{12}", LIVE_MS);
-	logs_shell(f, COUNT_TO(101, 150));
-	pty_wait_text(p, "count 150", LIVE_MS);
-	text = logs_written(f, p);
-	logs_expect_counted(text, 150);
-	free(text);
-	fixture_quit(p);
+	logs_outlive_a_replacement(*state, &noise);
 }
 
 /* A container that is quiet never lets "docker logs -f" notice that nobody reads any more: the console
@@ -261,9 +226,7 @@ static void logs_leave_nothing_running_on_the_host(void **state)
 
 	if (!has_containers(f))
 		skip();
-	logs_shell(f, NEW_NOISE);
-	p = console(f, 36, 120, NOISE);
-	pty_wait_text(p, "3 Logs─── " NOISE " following", LIVE_MS);
+	p = logs_follow_new(f, &noise);
 	say(f, "only once");
 	pty_wait_text(p, "only once", LIVE_MS);
 	logs_shell(f, "pgrep -f \"^$RUNTIME_COMMAND logs -f .*" NOISE "\" >/dev/null");
@@ -286,10 +249,8 @@ static void logs_part_groups_of_context(void **state)
 
 	if (!has_containers(f))
 		skip();
-	logs_shell(f, NEW_NOISE);
-	p = console(f, 36, 120, NOISE);
-	pty_wait_text(p, "3 Logs─── " NOISE " following", LIVE_MS);
-	logs_shell(f, COUNT_TO(1, 40));
+	p = logs_follow_new(f, &noise);
+	logs_count(f, &noise, 1, 40);
 	pty_wait_text(p, "count 40", LIVE_MS);
 	pty_type(p, "&count (6|10|30)$\r");
 	pty_wait_gone(p, "count 40", PTY_WAIT_MS);
@@ -489,9 +450,7 @@ static void logs_hostile_bytes_never_reach_the_terminal(void **state)
 	if (!has_containers(f))
 		skip();
 	hostile_write(f);
-	logs_shell(f, NEW_NOISE);
-	p = console(f, 36, 120, NOISE);
-	pty_wait_text(p, "3 Logs─── " NOISE " following", LIVE_MS);
+	p = logs_follow_new(f, &noise);
 	pty_type(p, "z");
 	logs_shell(f, "$docker exec " NOISE " sh -c 'cat /data/hostile.bin >/proc/1/fd/1;"
 		      " cat /data/hostile.bin >/proc/1/fd/2; echo END OF EVIL >/proc/1/fd/1'");
@@ -531,7 +490,7 @@ static void batch_logs_prints_greps_and_merges(void **state)
 		skip();
 	hostile_write(f);
 	logs_shell(f, NEW_NOISE);
-	logs_shell(f, COUNT_TO(1, 2000));
+	logs_count(f, &noise, 1, 2000);
 	logs_shell(f, "$docker exec " NOISE " sh -c 'cat /data/hostile.bin >/proc/1/fd/2'");
 	logs_expect_run(f, (const char *[]){ "-c", c, "logs", "prod", NOISE, NULL }, 0,
 		"Z count 1\n(.*\n)*.*Z count 2000\n", NULL);
@@ -563,7 +522,7 @@ static void batch_logs_ends_with_its_reader(void **state)
 	if (!has_containers(f))
 		skip();
 	logs_shell(f, NEW_NOISE);
-	logs_shell(f, COUNT_TO(1, 2000));
+	logs_count(f, &noise, 1, 2000);
 	strlist_init(&program);
 	assert_int_equal(sandbox_program(&program, NULL), 0);
 	script = mem_printf("n=$(HOME=$home timeout 20 %s -c $RANGE_CONFIG logs prod " NOISE

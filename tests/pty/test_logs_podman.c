@@ -28,10 +28,6 @@ enum { LIVE_MS = 30000 };
 	"$home/podman run -d --name " POD                                                          \
 	" --ulimit nofile=1024:1024 --ulimit nproc=4096:4096 --network none --rootfs /:O"          \
 	" sleep 600 >/dev/null;"
-/* In one write: podman's monitor gives lines that it reads at once the same time. */
-#define COUNT_TO(from, to)                                                                         \
-	"$home/podman exec " POD " sh -c 'seq -f \"count %.0f\" " #from " " #to " >/proc/1/fd/1';"
-
 static char *write_config(struct fixture *f, const char *logs)
 {
 	char *text = mem_printf("[target prod]\nenvironment = production\nssh = server\n"
@@ -59,14 +55,22 @@ static struct pty *console(struct fixture *f)
 	return p;
 }
 
+static const struct logs_container pod = {
+	.name = POD,
+	.make = NEW_POD,
+	.restart = "$home/podman restart -t 0 " POD " >/dev/null",
+	/* In one write: podman's monitor gives lines that it reads at once the same time. */
+	.count = "$home/podman exec " POD
+		 " sh -c 'seq -f \"count %.0f\" '$from' '$to' >/proc/1/fd/1'",
+	.open = console,
+};
+
 static void podman_logs_are_followed(void **state)
 {
 	struct fixture *f = *state;
 	struct pty *p;
 
-	logs_shell(f, NEW_POD);
-	p = console(f);
-	pty_wait_text(p, "3 Logs─── " POD " following", LIVE_MS);
+	p = logs_follow_new(f, &pod);
 	logs_shell(f, "$home/podman exec " POD " sh -c 'echo it is said >/proc/1/fd/1; sleep 0.01;"
 		      " echo it is complained >/proc/1/fd/2'");
 	pty_wait_text(p, "[0-9][0-9]:[0-9][0-9]:[0-9][0-9].*it is complained", LIVE_MS);
@@ -88,55 +92,15 @@ static void podman_logs_are_followed(void **state)
 static void podman_logs_go_on_where_they_were_cut(void **state)
 {
 	struct fixture *f = *state;
-	struct err err = { 0 };
-	struct pty *p;
-	char *text;
 
-	logs_shell(f, NEW_POD);
-	p = console(f);
-	pty_wait_text(p, "3 Logs─── " POD " following", LIVE_MS);
-	logs_shell(f, COUNT_TO(1, 200));
-	pty_wait_text(p, "count 200", LIVE_MS);
-	fixture_check(range_ssh_suspend(f->range, &err), &err);
-	fixture_check(range_sshd_kill_connections(f->range, &err), &err);
-	logs_shell(f, COUNT_TO(201, 400));
-	fixture_check(range_ssh_resume(f->range, &err), &err);
-	pty_wait_text(p, "count 400", LIVE_MS);
-	logs_shell(f, COUNT_TO(401, 500));
-	pty_wait_text(p, "count 500", LIVE_MS);
-	text = logs_written(f, p);
-	logs_expect_counted(text, 500);
-	assert_true(match_text(text,
-		"count 200\n.*: -- the link was lost at .* from where it was cut\n.*count 201\n"));
-	free(text);
-	fixture_quit(p);
+	logs_outlive_a_cut(f, &pod);
 	logs_shell(f, "for i in $(seq 200); do pgrep -f '^/usr/bin/podman .* logs -f .*" POD
 		      "' >/dev/null || exit 0; sleep 0.1; done; exit 1");
 }
 
 static void podman_logs_of_a_replaced_container_go_on(void **state)
 {
-	struct fixture *f = *state;
-	struct pty *p;
-	char *text;
-
-	logs_shell(f, NEW_POD);
-	p = console(f);
-	pty_wait_text(p, "3 Logs─── " POD " following", LIVE_MS);
-	logs_shell(f, COUNT_TO(1, 50));
-	pty_wait_text(p, "count 50", LIVE_MS);
-	logs_shell(f, "$home/podman restart -t 0 " POD " >/dev/null");
-	pty_wait_text(p, "the container was started again", LIVE_MS);
-	logs_shell(f, COUNT_TO(51, 100));
-	pty_wait_text(p, "count 100", LIVE_MS);
-	logs_shell(f, NEW_POD);
-	pty_wait_text(p, "another container has the name now: [0-9a-f]{12}", LIVE_MS);
-	logs_shell(f, COUNT_TO(101, 150));
-	pty_wait_text(p, "count 150", LIVE_MS);
-	text = logs_written(f, p);
-	logs_expect_counted(text, 150);
-	free(text);
-	fixture_quit(p);
+	logs_outlive_a_replacement(*state, &pod);
 }
 
 /* Its monitor reads 8 KiB at once and keeps what it cuts by that in pieces, a timestamp with each. */
@@ -159,7 +123,11 @@ static void podman_logs_begin_with_the_last_lines(void **state)
 	struct pty *p;
 	char *text;
 
-	logs_shell(f, NEW_POD COUNT_TO(1, 3000) "sleep 1.1;" COUNT_TO(3001, 5000) "sleep 1.1;");
+	logs_shell(f, NEW_POD);
+	logs_count(f, &pod, 1, 3000);
+	logs_shell(f, "sleep 1.1");
+	logs_count(f, &pod, 3001, 5000);
+	logs_shell(f, "sleep 1.1");
 	p = console(f);
 	pty_wait_text(p, "count 5000", LIVE_MS);
 	text = logs_written(f, p);
@@ -175,7 +143,8 @@ static void podman_logs_in_batch(void **state)
 	struct fixture *f = *state;
 	char *c = write_config(f, POD);
 
-	logs_shell(f, NEW_POD COUNT_TO(1, 2000));
+	logs_shell(f, NEW_POD);
+	logs_count(f, &pod, 1, 2000);
 	logs_expect_run(f, (const char *[]){ "-c", c, "logs", "prod", NULL }, 0,
 		"Z count 1\n(.*\n)*.*Z count 2000\n", NULL);
 	logs_expect_run(f,

@@ -78,30 +78,10 @@ static int marks(struct fixture *f)
 	return fixture_number(f, "SELECT count(*) FROM marks");
 }
 
-static int intents(struct fixture *f)
-{
-	return fixture_journal_count(f, "\"event\":\"intent\"");
-}
-
-static struct pty *open_config(struct fixture *f, const char *config)
-{
-	struct pty *p =
-		fixture_open(f, 40, 120, (const char *const[]){ "-c", config, "prod", NULL });
-
-	pty_wait_text(p, "primary +age", LIVE_MS);
-	return p;
-}
-
-static void arm(struct pty *p)
-{
-	play_command(p, "arm 30m the test plays a runbook");
-	pty_wait_text(p, texts.armed, PTY_WAIT_MS);
-}
-
 /* Until the mark is being left. */
 static void begin_mark(struct pty *p)
 {
-	arm(p);
+	play_arm(p);
 	play_open(p, "marking");
 	play_runbook(p,
 		(const struct play_answer[]){
@@ -116,12 +96,6 @@ static void begin_mark(struct pty *p)
 static bool shows(struct pty *p, void *pattern)
 {
 	return pty_has(p, pattern);
-}
-
-static void kill_it(struct pty *p)
-{
-	kill(pty_pid(p), SIGKILL);
-	assert_int_equal(pty_wait_exit(p, PTY_WAIT_MS), 128 + SIGKILL);
 }
 
 /* --- killed ---------------------------------------------------------------------------------- */
@@ -145,23 +119,23 @@ static void run_goes_on_where_it_stood(void **state)
 
 	strlist_init(&visited);
 	fixture_check(range_incident(f->range, "stuck-migration", &err), &err);
-	p = open_config(f, range_config(f->range));
-	arm(p);
+	p = play_console(f, range_config(f->range));
+	play_arm(p);
 	pty_wait_text(p, texts.any_finding, LIVE_MS);
 	pty_key(p, "r");
 	pty_wait_text(p, "Enter: begin", PTY_WAIT_MS);
 	assert_int_equal(play_runbook(p, before, NULL), PLAY_HALTED);
-	kill_it(p);
-	assert_int_equal(intents(f), 0);
+	play_kill(p);
+	assert_int_equal(play_intents(f), 0);
 
-	p = open_config(f, range_config(f->range));
+	p = play_console(f, range_config(f->range));
 	pty_wait_text(p, "stuck-migration was left at step", PTY_WAIT_MS);
 	pty_key(p, "Enter"); /* go on where it stood */
 	/* The session is to be chosen anew: it lives. */
 	pty_wait_text(p, "End its session: choose for blocker", PTY_WAIT_MS);
 	pty_key(p, "Esc");
 	pty_wait_text(p, "▸ 13 End its session", PTY_WAIT_MS);
-	arm(p);
+	play_arm(p);
 	pty_key(p, "Enter");
 	assert_int_equal(play_runbook(p, after, &visited), PLAY_FINISHED);
 	assert_int_equal(fixture_journal_count(f, "\"event\":\"intent\".*\"step\":\"terminate\""), 1);
@@ -175,14 +149,14 @@ static void run_killed_in_a_write_is_unknown(void **state)
 {
 	struct fixture *f = *state;
 	char *text = mem_printf(marking, "2"), *config = fixture_runbook(f, "marking", text);
-	struct pty *p = open_config(f, config);
+	struct pty *p = play_console(f, config);
 
 	begin_mark(p);
 	while (fixture_journal_count(f, "\"event\":\"intent\"") == 0)
 		;
-	kill_it(p);
+	play_kill(p);
 
-	p = open_config(f, config);
+	p = play_console(f, config);
 	pty_wait_text(p, "marking was left at step mark .result unknown", PTY_WAIT_MS);
 	pty_key(p, "Enter");
 	pty_wait_text(p, "RESULT UNKNOWN", PTY_WAIT_MS);
@@ -192,7 +166,7 @@ static void run_killed_in_a_write_is_unknown(void **state)
 	pty_key(p, "d");
 	pty_wait_gone(p, "RESULT UNKNOWN", PTY_WAIT_MS);
 	assert_int_equal(play_runbook(p, NULL, NULL), PLAY_FINISHED);
-	assert_int_equal(intents(f), 1);
+	assert_int_equal(play_intents(f), 1);
 	assert_true(marks(f) <= 1);
 	assert_int_equal(fixture_journal_count(f, "looked: it was done"), 1);
 	free(config);
@@ -208,7 +182,7 @@ static void begin_upgrade(struct pty *p)
 		{ NULL, NULL, NULL, false },
 	};
 
-	arm(p);
+	play_arm(p);
 	play_open(p, "manual-migration");
 	assert_int_equal(play_runbook(p, before, NULL), PLAY_HALTED);
 	pty_key(p, "Enter");
@@ -229,14 +203,14 @@ static void run_killed_in_an_upgrade_finds_its_session(void **state)
 	char *name, *seen;
 
 	fixture_check(range_incident(f->range, "idle-in-transaction", &err), &err);
-	p = open_config(f, range_config(f->range));
+	p = play_console(f, range_config(f->range));
 	begin_upgrade(p);
 	name = range_psql(f->range, "SELECT application_name " UPGRADE, &err);
 	seen = mem_printf("still in the database: pid %d .%s., active",
 		fixture_number(f, "SELECT pid " UPGRADE), name);
-	kill_it(p);
+	play_kill(p);
 
-	p = open_config(f, range_config(f->range));
+	p = play_console(f, range_config(f->range));
 	pty_wait_text(p, "manual-migration was left at step .*result unknown", PTY_WAIT_MS);
 	pty_key(p, "Enter");
 	pty_wait_text(p, "RESULT UNKNOWN", PTY_WAIT_MS);
@@ -289,7 +263,7 @@ static void run_killed_at_every_boundary(void **state)
 		pty_stop(p);
 		f->pty = NULL;
 		written = marks(f);
-		planned = intents(f);
+		planned = play_intents(f);
 		if (written > planned)
 			print_error(
 				"killed at %d: %d written, %d intents\n", when, written, planned);
@@ -314,13 +288,13 @@ static void run_cut_off_in_a_write_is_unknown(void **state)
 	struct pty *p;
 
 	fixture_check(range_incident(f->range, "idle-in-transaction", &err), &err);
-	p = open_config(f, range_config(f->range));
+	p = play_console(f, range_config(f->range));
 	begin_upgrade(p);
 	range_sshd_kill_connections(f->range, &err);
 	pty_wait_text(p, "RESULT UNKNOWN", LIVE_MS);
 	pty_wait_text(p, "version rows now: 001_research_metrics", LIVE_MS);
 	pty_wait_text(p, "(no process|still running)", LIVE_MS);
-	assert_int_equal(intents(f), 1);
+	assert_int_equal(play_intents(f), 1);
 	assert_int_equal(fixture_journal_count(f, "\"event\":\"unknown\""), 1);
 	assert_int_equal(fixture_journal_count(f, "evidence about write"), 1);
 	pty_key(p, "x");
@@ -336,7 +310,7 @@ static void run_looks_for_the_server_process(void **state)
 {
 	struct fixture *f = *state;
 	char *text = mem_printf(marking, "18"), *config = fixture_runbook(f, "marking", text);
-	struct pty *p = open_config(f, config);
+	struct pty *p = play_console(f, config);
 	char *seen;
 
 	begin_mark(p);
@@ -358,7 +332,7 @@ static void run_misses_the_server_process(void **state)
 {
 	struct fixture *f = *state;
 	char *text = mem_printf(marking, "18"), *config = fixture_runbook(f, "marking", text);
-	struct pty *p = open_config(f, config);
+	struct pty *p = play_console(f, config);
 	struct err err = { 0 };
 	int pid;
 	char *seen;
@@ -388,7 +362,7 @@ static void run_interrupt_asks_what(void **state)
 {
 	struct fixture *f = *state;
 	char *text = mem_printf(marking, "15"), *config = fixture_runbook(f, "marking", text);
-	struct pty *p = open_config(f, config);
+	struct pty *p = play_console(f, config);
 
 	begin_mark(p);
 	pty_wait_text(p, "pgoncall +active[^│\n]*INSERT INTO marks", PTY_WAIT_MS);
@@ -406,7 +380,7 @@ static void run_interrupt_asks_what(void **state)
 	pty_wait_text(p, "canceling statement", PTY_WAIT_MS);
 	pty_wait_text(p, "not as expected", PTY_WAIT_MS);
 	assert_int_equal(marks(f), 0);
-	assert_int_equal(intents(f), 2);
+	assert_int_equal(play_intents(f), 2);
 	fixture_expect_records(f, "\"event\":\"result\"", 2);
 	free(config);
 	free(text);
@@ -418,7 +392,7 @@ static void run_is_not_left_by_accident(void **state)
 	static const char *const ways[] = { "quit", "q", "target staging" };
 	struct fixture *f = *state;
 	char *text = mem_printf(marking, "15"), *config = fixture_runbook(f, "marking", text);
-	struct pty *p = open_config(f, config);
+	struct pty *p = play_console(f, config);
 	size_t i;
 
 	begin_mark(p);
@@ -448,7 +422,7 @@ static void run_interrupt_ends_a_watch(void **state)
 		"SELECT at FROM marks\n```\n```expect\nrows 1\n```\n";
 	struct fixture *f = *state;
 	char *config = fixture_runbook(f, "watching", watching);
-	struct pty *p = open_config(f, config);
+	struct pty *p = play_console(f, config);
 
 	play_open(p, "watching");
 	pty_key(p, "Enter");
@@ -472,10 +446,10 @@ static void run_without_a_connection_sends_nothing(void **state)
 		"INSERT INTO marks VALUES (now())\n```\n";
 	struct fixture *f = *state;
 	char *config = fixture_runbook(f, "first", first);
-	struct pty *p = open_config(f, config);
+	struct pty *p = play_console(f, config);
 	struct err err = { 0 };
 
-	arm(p);
+	play_arm(p);
 	play_open(p, "first");
 	pty_key(p, "Enter");
 	pty_wait_text(p, "Enter: see what is sent", PTY_WAIT_MS);
@@ -486,7 +460,7 @@ static void run_without_a_connection_sends_nothing(void **state)
 	pty_wait_text(p, "! PostgreSQL at [^│]*: the server does not let in role bo1", PTY_WAIT_MS);
 	free(range_psql(f->range, "ALTER ROLE bo1 LOGIN", &err));
 	assert_int_equal(marks(f), 0);
-	assert_int_equal(intents(f), 0);
+	assert_int_equal(play_intents(f), 0);
 	pty_key(p, "Enter");
 	pty_wait_text(p, "Press y to do it", PTY_WAIT_MS);
 	pty_key(p, "y");
@@ -524,7 +498,7 @@ static void run_choices_that_come_too_late(void **state)
 	free(fixture_runbook(f, "asking", asking));
 	line = mem_printf("runtime_command = sh %s\nrunbooks = %s/runbooks", path, f->home);
 	config = fixture_vary(f, "RANGE_CONFIG", "config", "runtime_command", line);
-	p = open_config(f, config);
+	p = play_console(f, config);
 	play_open(p, "asking");
 	pty_key(p, "Enter");
 	pty_wait_text(p, "· picking", PTY_WAIT_MS);
@@ -565,8 +539,8 @@ static void run_writes_nothing_on_a_full_disk(void **state)
 	mkdir(directory, 0700);
 	if (mount("tmpfs", directory, "tmpfs", 0, "size=128k") != 0)
 		skip();
-	p = open_config(f, config);
-	arm(p);
+	p = play_console(f, config);
+	play_arm(p);
 	play_open(p, "marking");
 	play_runbook(p,
 		(const struct play_answer[]){
@@ -588,7 +562,7 @@ static void run_writes_nothing_on_a_full_disk(void **state)
 	pty_wait_text(p, "journal cannot be written", 2000);
 	assert_false(pty_has(p, "Press y"));
 	assert_int_equal(marks(f), 0);
-	assert_int_equal(intents(f), 0);
+	assert_int_equal(play_intents(f), 0);
 	pty_wait_text(p, "primary +age 0", LIVE_MS); /* reading goes on */
 	free(fill);
 	free(directory);
@@ -609,7 +583,7 @@ static void run_gate_is_not_got_round(void **state)
 		"INSERT INTO marks VALUES (now())\n```\n";
 	struct fixture *f = *state;
 	char *config = fixture_runbook(f, "evil", evil);
-	struct pty *p = open_config(f, config);
+	struct pty *p = play_console(f, config);
 
 	play_open(p, "evil");
 	pty_key(p, "Enter");
@@ -622,20 +596,20 @@ static void run_gate_is_not_got_round(void **state)
 	pty_key(p, "Enter");
 	pty_wait_text(p, "· shown", PTY_WAIT_MS);
 	assert_int_equal(marks(f), 0);
-	arm(p);
+	play_arm(p);
 	pty_wait_text(p, "Enter: see what is sent", PTY_WAIT_MS);
 	pty_key(p, "Enter");
 	pty_wait_text(p, "Press y to do it", PTY_WAIT_MS); /* although it asks for none */
 	pty_key(p, "Enter");
 	pty_wait_text(p, "nothing was sent|Nothing was sent", PTY_WAIT_MS);
 	assert_int_equal(marks(f), 0);
-	assert_int_equal(intents(f), 0);
+	assert_int_equal(play_intents(f), 0);
 	pty_key(p, "Enter");
 	pty_wait_text(p, "Press y to do it", PTY_WAIT_MS);
 	pty_key(p, "y");
 	pty_wait_text(p, "OK\\. Enter", PTY_WAIT_MS);
 	assert_int_equal(marks(f), 1);
-	assert_int_equal(intents(f), 1);
+	assert_int_equal(play_intents(f), 1);
 	free(config);
 }
 

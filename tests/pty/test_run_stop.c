@@ -25,32 +25,6 @@ enum { LIVE_MS = 20000 };
 
 /* --- what the tests share -------------------------------------------------------------------- */
 
-static int intents(struct fixture *f)
-{
-	return fixture_journal_count(f, "\"event\":\"intent\"");
-}
-
-static struct pty *open_config(struct fixture *f, const char *config)
-{
-	struct pty *p =
-		fixture_open(f, 40, 120, (const char *const[]){ "-c", config, "prod", NULL });
-
-	pty_wait_text(p, "primary +age", LIVE_MS);
-	return p;
-}
-
-static void arm(struct pty *p)
-{
-	play_command(p, "arm 30m the test plays a runbook");
-	pty_wait_text(p, texts.armed, PTY_WAIT_MS);
-}
-
-static void kill_it(struct pty *p)
-{
-	kill(pty_pid(p), SIGKILL);
-	assert_int_equal(pty_wait_exit(p, PTY_WAIT_MS), 128 + SIGKILL);
-}
-
 /* A step that sleeps, in the container or on the host, as a write or as a read. */
 static const char sleeping[] = "---\nrunbook: sleeping\ntitle: Sleeping\n---\nTakes its time.\n\n"
 			       "### Sleep there\n"
@@ -95,7 +69,7 @@ static struct pty *begin_sleep(struct fixture *f, const char *place, const char 
 	char *text =
 		mem_printf(sleeping, place, mode, strcmp(mode, "read") ? " undo=none" : "", script);
 	char *config = fixture_runbook(f, "sleeping", text), *line;
-	struct pty *p = open_config(f, config);
+	struct pty *p = play_console(f, config);
 	const char *prefix = strcmp(place, "app") == 0
 				     ? "$DOCKER -H $DOCKER_HOST exec -d $APP_CONTAINER"
 				     : "setsid -f";
@@ -105,7 +79,7 @@ static struct pty *begin_sleep(struct fixture *f, const char *place, const char 
 		prefix, *other);
 	assert_int_equal(system(line), 0);
 	assert_true(pty_await(p, process_has_begun, *other, PTY_WAIT_MS));
-	arm(p);
+	play_arm(p);
 	play_open(p, "sleeping");
 	pty_key(p, "Enter");
 	if (strcmp(mode, "write") == 0) {
@@ -162,7 +136,7 @@ static void run_interrupt_ends_it_in_the_container(void **state)
 	pty_key(p, "Enter"); /* Enter alone is No */
 	pty_wait_gone(p, "End the process of", PTY_WAIT_MS);
 	assert_true(process_runs(words));
-	assert_int_equal(intents(f), 1);
+	assert_int_equal(play_intents(f), 1);
 	interrupt_there(p);
 	pty_type(p, "boardofone@prod\r");
 	pty_wait_text(p, "TERM was sent there, and it ended: [0-9]+ ", LIVE_MS);
@@ -170,7 +144,7 @@ static void run_interrupt_ends_it_in_the_container(void **state)
 	pty_wait_text(p, "not as expected", LIVE_MS); /* its exit status is known */
 	pty_wait_text(p, "got 143", PTY_WAIT_MS);
 	assert_false(pty_has(p, "│ +went on"));
-	assert_int_equal(intents(f), 2);
+	assert_int_equal(play_intents(f), 2);
 	fixture_expect_records(f, "\"event\":\"result\"", 2);
 	fixture_expect_records(f, "nap of sleeping: TERM was sent there, and it ended", 1);
 	end_other(other);
@@ -189,7 +163,7 @@ static void run_interrupt_ends_it_on_the_host(void **state)
 	assert_true(pty_await(p, process_is_gone, words, PTY_WAIT_MS));
 	pty_wait_text(p, "not as expected", LIVE_MS);
 	assert_false(pty_has(p, "│ +went on"));
-	assert_int_equal(intents(f), 2);
+	assert_int_equal(play_intents(f), 2);
 	end_other(other);
 }
 
@@ -205,7 +179,7 @@ static void run_interrupt_ends_a_read_there(void **state)
 	pty_wait_text(p, "· judged", PTY_WAIT_MS);
 	pty_wait_text(p, "TERM was sent there, and it ended: [0-9]+ ", LIVE_MS);
 	assert_true(pty_await(p, process_is_gone, words, PTY_WAIT_MS));
-	assert_int_equal(intents(f), 0);
+	assert_int_equal(play_intents(f), 0);
 	fixture_expect_records(f, "nap of sleeping: TERM was sent there, and it ended", 1);
 	end_other(other);
 }
@@ -216,7 +190,7 @@ static void run_interrupt_says_what_goes_on(void **state)
 {
 	char words[] = "sleep 864.5";
 	struct fixture *f = *state;
-	char *other, *config = mem_printf("%s/config", f->home);
+	char *other;
 	struct pty *p = begin_sleep(f, "app", "write", words,
 		"trap '' TERM; sleep 864.5; sleep 3; echo went on", &other);
 
@@ -229,7 +203,6 @@ static void run_interrupt_says_what_goes_on(void **state)
 	pty_wait_text(p, "OK. Enter", LIVE_MS);
 	assert_true(pty_has(p, "│ +went on"));
 	end_other(other);
-	free(config);
 }
 
 static void run_killed_console_leaves_a_process_that_can_be_ended(void **state)
@@ -239,12 +212,12 @@ static void run_killed_console_leaves_a_process_that_can_be_ended(void **state)
 	char *other, *config = mem_printf("%s/config", f->home);
 	struct pty *p = begin_sleep(f, "app", "write", words, "sleep 865.5; echo went on", &other);
 
-	kill_it(p);
-	p = open_config(f, config);
+	play_kill(p);
+	p = play_console(f, config);
 	pty_wait_text(p, "sleeping was left at step nap .result unknown", PTY_WAIT_MS);
 	pty_key(p, "Enter");
 	pty_wait_text(p, "still running there: [0-9]+ process", LIVE_MS);
-	arm(p);
+	play_arm(p);
 	pty_key(p, "C-c");
 	pty_wait_text(p, "A write of unknown result", PTY_WAIT_MS);
 	pty_key(p, "j");

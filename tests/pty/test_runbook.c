@@ -35,8 +35,7 @@ static void stage(struct fixture *f, const char *incident)
 static void arm(struct pty *p)
 {
 	pty_wait_text(p, "primary +age", LIVE_MS);
-	play_command(p, "arm 30m the test plays a runbook");
-	pty_wait_text(p, texts.armed, PTY_WAIT_MS);
+	play_arm(p);
 }
 
 static struct pty *armed_console(struct fixture *f)
