@@ -147,18 +147,11 @@ static void *share_run(void *arg)
 /* Moves what a share made behind what is there. */
 static void share_collect(struct share *share, struct revision_files *files)
 {
-	const struct migration_problem *p;
-	size_t i;
-
 	memmove(files->revisions + files->n, share->revisions,
 		share->n * sizeof(*files->revisions));
 	files->n += share->n;
 	files->total += share->total;
-	for (i = 0; i < share->problems.n; i++) {
-		p = &share->problems.items[i];
-		migration_problems_add(
-			&files->problems, p->code, p->fatal, p->path, p->line, "%s", p->text);
-	}
+	migration_problems_append(&files->problems, &share->problems);
 	migration_problems_fini(&share->problems);
 }
 

@@ -1,8 +1,8 @@
 /*
  * The revisions of a target: the files of each source read as tar streams, or, on this machine, from
- * their folder (target_here.c), parsed into a graph each, merged, and marked from the version rows of each snapshot. Where an identifier is computed when
- * a file is run, Alembic in the app's container is asked. The checkout's own commands are
- * target_checkout.c's.
+ * their folder (target_here.c), parsed into a graph each, merged, and marked from the version rows of
+ * each snapshot. Where an identifier is computed when a file is run, Alembic in the app's container is
+ * asked. The checkout's own commands are target_checkout.c's.
  */
 #include "target_internal.h"
 
@@ -398,9 +398,7 @@ static void read_append(struct target_read *read, struct revision_files *files)
 void target_read_take(
 	struct target_read *read, struct revision_files *files, const struct err *why)
 {
-	const struct migration_problem *p;
 	struct err err;
-	size_t i;
 
 	if (why) {
 		err_set(&err, why->code, "%s: %s", read->what, why->text);
@@ -408,15 +406,8 @@ void target_read_take(
 		return;
 	}
 	read_append(read, files);
-	for (i = 0; i < files->problems.n; i++) {
-		p = &files->problems.items[i];
-		migration_problems_add(
-			&read->problems, p->code, p->fatal, p->path, p->line, "%s", p->text);
-	}
-	for (i = 0; i < files->compiled.names.n; i++)
-		strlist_add(&read->compiled.names, files->compiled.names.items[i]);
-	read->compiled.cached += files->compiled.cached;
-	read->compiled.seen += files->compiled.seen;
+	migration_problems_append(&read->problems, &files->problems);
+	migration_compiled_append(&read->compiled, &files->compiled);
 	read->in_folders |= files->left_out;
 	read_end_directory(read);
 }

@@ -122,6 +122,17 @@ void migration_compiled_report(const struct migration_compiled *compiled,
 			count == 1 ? "is" : "are", count, s);
 }
 
+void migration_compiled_append(
+	struct migration_compiled *compiled, const struct migration_compiled *other)
+{
+	size_t i;
+
+	for (i = 0; i < other->names.n; i++)
+		strlist_add(&compiled->names, other->names.items[i]);
+	compiled->cached += other->cached;
+	compiled->seen += other->seen;
+}
+
 void migration_compiled_fini(struct migration_compiled *compiled)
 {
 	strlist_fini(&compiled->names);

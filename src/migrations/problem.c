@@ -42,6 +42,18 @@ void migration_problems_add(struct migration_problems *problems, const char *cod
 	problem->fatal = fatal;
 }
 
+void migration_problems_append(
+	struct migration_problems *problems, const struct migration_problems *others)
+{
+	const struct migration_problem *p;
+	size_t i;
+
+	for (i = 0; i < others->n; i++) {
+		p = &others->items[i];
+		migration_problems_add(problems, p->code, p->fatal, p->path, p->line, "%s", p->text);
+	}
+}
+
 void migration_problems_cut(struct migration_problems *problems, size_t n)
 {
 	while (problems->n > n) {

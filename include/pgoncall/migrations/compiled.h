@@ -32,6 +32,9 @@ enum migration_sourceless {
 bool migration_is_compiled_file(const char *name);
 /* A file of a directory; path: below it. recursive: folders below count, too. */
 void migration_compiled_note(struct migration_compiled *compiled, const char *path, bool recursive);
+/* Adds what was seen in another directory. */
+void migration_compiled_append(
+	struct migration_compiled *compiled, const struct migration_compiled *other);
 /* How many have no source among the revisions and the files with problems. */
 size_t migration_compiled_count(const struct migration_compiled *compiled,
 	const struct migration_revision *revisions, size_t n,

@@ -11,8 +11,8 @@
 /*
  * Codes. Found in one file: "parse-error", "no-revision", "no-down-revision", "bad-value",
  * "bad-revision-id", "dynamic-value". Found in the graph: "missing-parent", "missing-dependency",
- * "duplicate-revision", "duplicate-label", "cycle". Found in the directory: "compiled-only". Found in the version rows: "unknown-version",
- * "partial-version", "overlapping-versions".
+ * "duplicate-revision", "duplicate-label", "cycle". Found in the directory: "compiled-only". Found in
+ * the version rows: "unknown-version", "partial-version", "overlapping-versions".
  */
 struct migration_problem {
 	const char *code; /* static */
@@ -32,6 +32,9 @@ void migration_problems_init(struct migration_problems *problems);
 void migration_problems_fini(struct migration_problems *problems);
 void migration_problems_add(struct migration_problems *problems, const char *code, bool fatal,
 	const char *path, int line, const char *fmt, ...) __attribute__((format(printf, 6, 7)));
+/* Adds copies of others, in their order. */
+void migration_problems_append(
+	struct migration_problems *problems, const struct migration_problems *others);
 /* Forgets those from the n-th on. */
 void migration_problems_cut(struct migration_problems *problems, size_t n);
 /* The first with this code, or NULL. */
