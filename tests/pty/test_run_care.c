@@ -22,6 +22,7 @@
 
 #include "fixture.h"
 #include "play.h"
+#include "sandbox.h"
 #include "texts.h"
 
 enum { LIVE_MS = 20000, BOUNDARIES = 9 };
@@ -229,13 +230,14 @@ static void run_killed_at_every_boundary(void **state)
 	char *text = mem_printf(marking, "0"), *config = fixture_runbook(f, "marking", text);
 	char *journal = mem_printf("%s/.local/state/pgoncall/journal", f->home);
 	char inject[64], *clear = mem_printf("rm -rf %s", journal);
+	char *program = sandbox_built("pgoncall");
 	struct pty *p;
 	int when, written, planned, with_mark = 0;
 
 	for (when = 1; when <= BOUNDARIES; when++) {
 		struct pty_options options = { .rows = 40, .cols = 120, .home = f->home };
 		const char *argv[] = { "strace", "-f", "-qq", "-o", "/dev/null", "-e",
-			"trace=fsync", "-e", inject, "build/pgoncall", "-c", config, "prod", NULL };
+			"trace=fsync", "-e", inject, program, "-c", config, "prod", NULL };
 		struct err err = { 0 };
 		const char *const keys[] = { "\r", "\r", "\r", "\r", "y", "\r", "\r", "\r" };
 		size_t i;
@@ -273,6 +275,7 @@ static void run_killed_at_every_boundary(void **state)
 	/* The last ones came after the write: the test saw both sides of it. */
 	assert_true(with_mark > 0);
 	assert_true(with_mark < BOUNDARIES);
+	free(program);
 	free(clear);
 	free(journal);
 	free(config);
