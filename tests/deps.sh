@@ -8,7 +8,7 @@ packages="$* build-essential pkg-config git
     libncurses-dev libpq-dev libssh2-1-dev libedit-dev libuv1-dev libutf8proc-dev libbsd-dev
     libinih-dev libjansson-dev libarchive-dev libssl-dev libpcre2-dev libcmark-dev
     libcurl4-openssl-dev libcmocka-dev libvterm-dev valgrind mandoc shellcheck
-    openssh-server openssh-client postgresql-15 alembic python3-psycopg2
+    busybox openssh-server openssh-client postgresql-15 alembic python3-psycopg2
     docker.io docker-compose iproute2 procps strace curl less socat netcat-openbsd
     systemd-journal-remote
     podman runc containernetworking-plugins iptables sudo ca-certificates

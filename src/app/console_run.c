@@ -166,20 +166,24 @@ static void run_effect(struct app_run *r, const struct runbook_effect *effect)
 static void run_send(struct app_run *r, struct runbook_event *event)
 {
 	struct runbook_effect effect;
+	struct run_marked marked;
 	size_t step = r->run->step;
 	bool after_failure = event->kind == RUNBOOK_EVENT_GO &&
 			     r->run->state == RUNBOOK_STATE_JUDGED &&
 			     r->run->outcomes[step] == RUNBOOK_FAIL;
 	struct err err;
+	int rc;
 
 	event->now_ns = clock_monotonic();
 	run_refresh_vars(r);
-	run_stop_mark(r);
+	run_stop_mark(r, &marked);
 	if (event->kind != RUNBOOK_EVENT_TICK) {
 		loop_timer_stop(r->again);
 		r->again = NULL;
 	}
-	if (runbook_run_event(r->run, event, &effect, &err) < 0) {
+	rc = runbook_run_event(r->run, event, &effect, &err);
+	run_stop_unmark(r, &marked, rc == 0);
+	if (rc < 0) {
 		app_message(r->app, CONSOLE_WARNING, "%s", err.text);
 		return;
 	}
@@ -267,7 +271,7 @@ int run_open(struct app *app, struct runbook_library *library_take, const struct
 	r->place.section = app->section;
 	r->place.runtime = *target_runtime(app->target);
 	r->place.application = r->application;
-	r->place.mark = r->mark;
+	r->place.mark = r->marked.mark;
 	strlist_init(&r->links);
 	r->run = runbook_run_new(runbook, &options, NULL);
 	run_refresh_vars(r);

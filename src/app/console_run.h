@@ -34,22 +34,38 @@ struct run_evidence {
 	int64_t since_ns; /* pictures before this say nothing about it */
 };
 
+/* An ending that was sent; of several steps there may be several under way. */
+struct run_ending {
+	struct app_run *r;
+	char *statement, *step, *mark;
+	bool writes; /* the step does: the ending is a write, too, and has its intent */
+	int64_t intent_seq, began_ns;
+	struct host_run *run;
+	struct run_ending *next;
+};
+
 /* Ending the process of the step at hand, there where it runs. */
 struct run_stop {
-	char *statement; /* exactly what is sent; NULL: nothing was asked for yet */
+	char *statement; /* exactly what is to be sent; NULL: nothing is asked for */
 	char *step;      /* whose process it is */
+	char *mark;      /* and which attempt's */
 	const char *want;
 	char *target;
 	bool local;  /* on this machine */
-	bool writes; /* the step does: the ending is a write, too, and has its intent */
+	bool writes; /* see struct run_ending */
 	struct gate_permit *permit;
 	unsigned attempt; /* which ending an intent is for */
-	int64_t intent_seq, began_ns;
-	struct host_run *run;
+	struct run_ending *endings;
 	struct buf text; /* what the pane says about it */
 };
 
 #define RUN_MARK_START "PGONCALL_STEP="
+
+/* In the environment of the step's command, another for each attempt. */
+struct run_marked {
+	char mark[32];
+	bool used; /* a command with it was begun */
+};
 
 struct app_run {
 	struct app *app;
@@ -58,8 +74,7 @@ struct app_run {
 	struct runbook_run *run;
 	struct run_place place;
 	char application[32]; /* of the sessions that its commands open: "pgoncall-3fa91c" */
-	char mark[32]; /* in the environment of the step's command, another for each attempt */
-	bool marked;   /* a command with this mark was begun */
+	struct run_marked marked;
 	struct run_stop stop;
 	int interrupts[4]; /* what the rows of the open question about an interruption do */
 	bool nameless; /* the step at hand was started under another name, which is not recorded */
@@ -112,8 +127,10 @@ bool run_has_step_on(const struct app_run *r, enum runbook_place place);
 struct transport *run_transport(struct app_run *r);
 
 /* console_run_stop.c */
-/* Another mark, where the one there was may have been used. */
-void run_stop_mark(struct app_run *r);
+/* Before the engine has an event: another mark, where the one there was may have been used. After it:
+ * the old one again, where what it was used for is still what the run is about. */
+void run_stop_mark(struct app_run *r, struct run_marked *before);
+void run_stop_unmark(struct app_run *r, const struct run_marked *before, bool accepted);
 /* The mark that an earlier console recorded; it must be one. */
 bool run_is_mark(const char *mark);
 /* Whether the step at hand may have a process that can be ended: a command line's that was sent. A
@@ -155,7 +172,7 @@ void run_record_settled(struct app_run *r, const char *text);
 /* A run in a journal that was neither finished nor stopped. */
 struct run_trace {
 	char *incident, *runbook, *step, *ts; /* owned; step: the last one recorded, or "" */
-	char *arrived; /* the step that was gone on to after a failed one, or "" */
+	char *arrived;     /* the step that was gone on to after a failed one, or "" */
 	char *application; /* the name that its commands had; NULL: not recorded */
 	char *mark;        /* of the last write's process; NULL: not recorded, or it has none */
 	struct runbook_vars vars;

@@ -259,6 +259,8 @@ static void run_on_done(void *arg, const struct runbook_result *result)
 		run_not_sent(r, result->error ? result->error : "Nothing was sent.");
 		return;
 	}
+	if (!writes && run_exec_is_timed_out(r->exec))
+		run_stop_read(r);
 	run_result_event(r, result);
 }
 
@@ -310,7 +312,7 @@ void run_start(struct app_run *r)
 	r->intent_seq = 0;
 	r->nameless = false;
 	r->executing = true;
-	r->marked = true;
+	r->marked.used = true;
 	r->exec = run_exec_start(&request, &events);
 }
 

@@ -10,7 +10,7 @@
 
 #include <pgoncall/base/clock.h>
 #include <pgoncall/base/mem.h>
-#include <pgoncall/host/quote.h>
+#include <pgoncall/host/stop.h>
 
 #define PROCESS_TIMEOUT_MS 10000
 
@@ -110,21 +110,13 @@ static void look_record(struct app_run *r)
 static void look_on_process(void *arg, const struct host_output *output, const struct err *err)
 {
 	struct app_run *r = arg;
-	size_t n = 0;
-	const char *s;
 
 	r->evidence.process_run = NULL;
-	for (s = buf_str(&output->out); *s; s++)
-		n += *s == '\n';
 	if (err->code != ERR_OK)
 		buf_printf(&r->evidence.text, "its processes could not be looked for: %s\n",
 			err->text);
-	else if (n)
-		buf_printf(&r->evidence.text,
-			"still running there: %zu process%s that it started\n", n,
-			n > 1 ? "es" : "");
 	else
-		buf_add_str(&r->evidence.text, "no process that it started runs there any more\n");
+		host_stop_look_read(buf_str(&output->out), &r->evidence.text);
 	look_record(r);
 }
 
@@ -133,12 +125,13 @@ static void look_for_process(struct app_run *r)
 {
 	struct host_run_options options = { .timeout_ms = PROCESS_TIMEOUT_MS };
 	struct run_place place = r->place;
+	char *name = mem_printf("PGAPPNAME=%s", r->application);
 	struct buf line = BUF_INIT, wrapped = BUF_INIT;
 	enum runbook_place where = runbook_run_step(r->run)->place;
 	struct err err;
 
-	place.application = "";
-	buf_printf(&line, "grep -ls -e PGAPPNAME=%s /proc/[0-9]*/environ || true", r->application);
+	place.application = place.mark = "";
+	host_stop_look_script(name, &line);
 	if (run_place_wrap(&place, where, buf_str(&line), &wrapped, &err) == 0)
 		r->evidence.process_run =
 			host_run_start(r->app->loop, target_transport(r->app->target),
@@ -147,6 +140,7 @@ static void look_for_process(struct app_run *r)
 		look_record(r);
 	buf_fini(&wrapped);
 	buf_fini(&line);
+	free(name);
 }
 
 void run_look(struct app_run *r)

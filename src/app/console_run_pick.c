@@ -379,11 +379,13 @@ static void pick_ask(struct app_run *r, enum runbook_language language, const ch
 static void pick_ask_files(struct app_run *r, const char *verb)
 {
 	struct buf line = BUF_INIT, wrapped = BUF_INIT;
+	struct run_place place = r->place;
 	struct err err;
 
+	place.mark = ""; /* it is no process of the step's */
 	buf_add_str(&line, verb);
 	host_quote_word(&line, config_get(r->app->section, CONFIG_SQL_MIGRATIONS));
-	if (run_place_wrap(&r->place, RUNBOOK_ON_APP, buf_str(&line), &wrapped, &err) < 0)
+	if (run_place_wrap(&place, RUNBOOK_ON_APP, buf_str(&line), &wrapped, &err) < 0)
 		app_message(r->app, CONSOLE_ERROR, "%s", err.text);
 	else
 		pick_ask(r, RUNBOOK_SH, buf_str(&wrapped));

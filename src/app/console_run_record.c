@@ -35,9 +35,9 @@ static struct journal_var *record_vars(const struct app_run *r, size_t *n)
 	vars[0].name = record_application;
 	vars[0].value = r->application;
 	*n = 1;
-	if (r->marked) {
+	if (r->marked.used) {
 		vars[1].name = record_mark;
-		vars[(*n)++].value = r->mark;
+		vars[(*n)++].value = r->marked.mark;
 	}
 	for (i = 0; i < r->run->vars.n; i++) {
 		if (runbook_provided_find(r->run->vars.items[i].name))
@@ -357,8 +357,8 @@ static int trace_restore(struct app_run *r, const struct run_trace *trace, struc
 	r->intent_seq = trace->intent_seq;
 	rc = runbook_run_restore(r->run, records, trace->steps.n, &effect, err);
 	if (rc == 0 && r->run->state == RUNBOOK_STATE_UNSETTLED && trace->mark) {
-		snprintf(r->mark, sizeof(r->mark), "%s", trace->mark);
-		r->marked = true;
+		snprintf(r->marked.mark, sizeof(r->marked.mark), "%s", trace->mark);
+		r->marked.used = true;
 	}
 	free(records);
 	return rc;

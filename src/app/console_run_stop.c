@@ -19,10 +19,11 @@
 
 #define STOP_TIMEOUT_MS 15000
 
-void run_stop_mark(struct app_run *r)
+void run_stop_mark(struct app_run *r, struct run_marked *before)
 {
 	uint32_t number = 0;
 
+	*before = r->marked;
 	switch (r->run->state) {
 	case RUNBOOK_STATE_SHOWN:
 	case RUNBOOK_STATE_CONFIRMING:
@@ -34,8 +35,16 @@ void run_stop_mark(struct app_run *r)
 	}
 	if (getrandom(&number, sizeof(number), 0) != (ssize_t)sizeof(number))
 		number = (uint32_t)clock_monotonic();
-	snprintf(r->mark, sizeof(r->mark), RUN_MARK_START "%08x", (unsigned)number);
-	r->marked = false;
+	snprintf(r->marked.mark, sizeof(r->marked.mark), RUN_MARK_START "%08x", (unsigned)number);
+	r->marked.used = false;
+}
+
+/* Whoever leaves a write of unknown result comes back to it. */
+void run_stop_unmark(struct app_run *r, const struct run_marked *before, bool accepted)
+{
+	if (!accepted || r->run->state == RUNBOOK_STATE_UNSETTLED ||
+		r->run->state == RUNBOOK_STATE_LEFT)
+		r->marked = *before;
 }
 
 /* It goes into a command line. */
@@ -53,7 +62,7 @@ bool run_stop_can(const struct app_run *r)
 {
 	const struct runbook_step *step = runbook_run_step(r->run);
 
-	return step && step->language == RUNBOOK_SH && r->marked &&
+	return step && step->language == RUNBOOK_SH && r->marked.used &&
 	       (!r->executing || run_exec_is_sent(r->exec));
 }
 
@@ -61,10 +70,10 @@ static void stop_forget(struct run_stop *stop)
 {
 	free(stop->statement);
 	free(stop->step);
+	free(stop->mark);
 	free(stop->target);
-	stop->statement = stop->step = stop->target = NULL;
+	stop->statement = stop->step = stop->mark = stop->target = NULL;
 	stop->want = NULL;
-	stop->intent_seq = 0;
 }
 
 static void stop_say(struct app_run *r, const char *text)
@@ -81,49 +90,75 @@ void run_stop_clear(struct app_run *r)
 
 /* --- what came of it ------------------------------------------------------------------------- */
 
-static void stop_record(struct app_run *r, enum journal_event event, int64_t exit, const char *text)
+static void ending_free(struct run_ending *ending)
 {
+	struct run_ending **link = &ending->r->stop.endings;
+
+	while (*link != ending)
+		link = &(*link)->next;
+	*link = ending->next;
+	host_run_cancel(ending->run);
+	free(ending->statement);
+	free(ending->step);
+	free(ending->mark);
+	free(ending);
+}
+
+static bool ending_is_under_way(const struct app_run *r)
+{
+	const struct run_ending *ending = r->stop.endings;
+
+	while (ending && strcmp(ending->mark, r->marked.mark) != 0)
+		ending = ending->next;
+	return ending;
+}
+
+static void ending_record(
+	struct run_ending *ending, enum journal_event event, int64_t exit, const char *text)
+{
+	struct app_run *r = ending->r;
 	struct journal_entry entry = JOURNAL_ENTRY_INIT;
-	char *full = mem_printf("%s of %s: %s", r->stop.step, r->run->runbook->name, text);
+	char *full = mem_printf("%s of %s: %s", ending->step, r->run->runbook->name, text);
 
 	entry.event = event;
-	entry.intent = r->stop.intent_seq;
+	entry.intent = ending->intent_seq;
 	entry.step = "interrupt";
 	entry.exit = exit;
 	if (event == JOURNAL_NOTE)
-		entry.command = r->stop.statement;
+		entry.command = ending->statement;
 	else
-		entry.duration_ms = (clock_monotonic() - r->stop.began_ns) / CLOCK_NS_PER_MS;
+		entry.duration_ms = (clock_monotonic() - ending->began_ns) / CLOCK_NS_PER_MS;
 	entry.text = full;
 	app_record(r->app, &entry, NULL, NULL);
 	free(full);
 }
 
-static void stop_on_done(void *arg, const struct host_output *output, const struct err *err)
+static void ending_on_done(void *arg, const struct host_output *output, const struct err *err)
 {
-	struct app_run *r = arg;
+	struct run_ending *ending = arg;
+	struct app_run *r = ending->r;
+	const struct runbook_step *step = runbook_run_step(r->run);
 	struct host_stop_report report;
 	struct buf text = BUF_INIT;
 	bool good;
 
-	r->stop.run = NULL;
+	ending->run = NULL;
 	host_stop_read(buf_str(&output->out), &report, &text);
-	good = report.whole && !report.left && !report.denied;
+	good = report.whole && !report.left && !report.denied && !report.stray && !report.unseen;
 	if (err->code != ERR_OK)
 		buf_printf(&text, "Ending it was interrupted: %s\n", err->text);
 	else if (!report.whole && output->err.len)
 		buf_printf(&text, "It said: %.200s\n", buf_str(&output->err));
-	stop_record(r,
-		!r->stop.writes ? JOURNAL_NOTE
+	ending_record(ending,
+		!ending->writes ? JOURNAL_NOTE
 		: report.whole  ? JOURNAL_RESULT
 				: JOURNAL_UNKNOWN,
-		!r->stop.writes || !report.whole ? JOURNAL_NONE : !good, buf_str(&text));
+		!ending->writes || !report.whole ? JOURNAL_NONE : !good, buf_str(&text));
 	app_message(r->app, good ? CONSOLE_INFO : CONSOLE_WARNING, "%.*s",
 		(int)strcspn(buf_str(&text), "\n"), buf_str(&text));
-	if (str_equal(
-		    r->stop.step, runbook_run_step(r->run) ? runbook_run_step(r->run)->name : NULL))
+	if (step && str_equal(ending->step, step->name))
 		stop_say(r, buf_str(&text));
-	stop_forget(&r->stop);
+	ending_free(ending);
 	if (r->run->state == RUNBOOK_STATE_UNSETTLED)
 		run_look_begin(r);
 	buf_fini(&text);
@@ -139,12 +174,13 @@ static int stop_prepare(struct app_run *r, struct err *err)
 	int rc;
 
 	place.application = place.mark = "";
-	host_stop_script(r->mark, &script);
+	host_stop_script(r->marked.mark, &script);
 	rc = run_place_wrap(&place, step->place, buf_str(&script), &line, err);
 	if (rc == 0) {
 		stop_forget(&r->stop);
 		r->stop.statement = buf_steal(&line);
 		r->stop.step = mem_strdup(step->name);
+		r->stop.mark = mem_strdup(r->marked.mark);
 		r->stop.target = app_target_name(r->app);
 		r->stop.writes = step->mode == RUNBOOK_WRITE;
 		r->stop.local = step->place == RUNBOOK_ON_LOCAL;
@@ -160,13 +196,25 @@ static struct transport *stop_transport(const struct app_run *r)
 	return r->stop.local ? r->local : target_transport(r->app->target);
 }
 
-static void stop_send(struct app_run *r, struct transport *transport)
+/* What was asked for is under way. seq: its intent, 0 where it needed none. */
+static void stop_send(struct app_run *r, struct transport *transport, int64_t seq)
 {
 	const struct host_run_options options = { .timeout_ms = STOP_TIMEOUT_MS };
+	struct run_ending *ending = mem_calloc(1, sizeof(*ending));
 
-	r->stop.began_ns = clock_monotonic();
-	r->stop.run = host_run_start(
-		r->app->loop, transport, r->stop.statement, &options, stop_on_done, r);
+	ending->r = r;
+	ending->statement = r->stop.statement;
+	ending->step = r->stop.step;
+	ending->mark = r->stop.mark;
+	ending->writes = r->stop.writes;
+	ending->intent_seq = seq;
+	ending->began_ns = clock_monotonic();
+	ending->next = r->stop.endings;
+	r->stop.endings = ending;
+	r->stop.statement = r->stop.step = r->stop.mark = NULL;
+	stop_forget(&r->stop);
+	ending->run = host_run_start(
+		r->app->loop, transport, ending->statement, &options, ending_on_done, ending);
 	stop_say(r, "Its process is being ended there.");
 }
 
@@ -175,10 +223,14 @@ void run_stop_read(struct app_run *r)
 	struct transport *transport = run_transport(r);
 	struct err err;
 
-	if (!run_stop_can(r) || r->stop.run || !transport)
+	if (!run_stop_can(r) || ending_is_under_way(r))
 		return;
-	if (stop_prepare(r, &err) == 0)
-		stop_send(r, transport);
+	if (r->stop.permit)
+		stop_say(r, "Its process goes on there: a write's is being ended first.");
+	else if (!transport)
+		stop_say(r, "Its process goes on there: it is not reached now.");
+	else if (stop_prepare(r, &err) == 0)
+		stop_send(r, transport, 0);
 	else
 		stop_say(r, err.text);
 }
@@ -213,12 +265,12 @@ static int stop_level(struct app_run *r, enum policy_level *level, struct err *e
 void run_stop_ask(struct app_run *r)
 {
 	struct confirm_request request = { .id = APP_ASK_RUN_STOP };
-	struct confirm_fact fact = { "marked", r->mark };
+	struct confirm_fact fact = { "marked", r->marked.mark };
 	enum policy_level level;
 	char *question;
 	struct err err;
 
-	if (r->stop.run || r->stop.permit) {
+	if (ending_is_under_way(r) || r->stop.permit) {
 		app_message(r->app, CONSOLE_WARNING, "It is being ended already.");
 		return;
 	}
@@ -302,8 +354,7 @@ static void stop_on_intent(void *arg, int64_t seq, const struct err *err)
 		stop_refused(r, &why);
 		return;
 	}
-	r->stop.intent_seq = seq;
-	stop_send(r, transport);
+	stop_send(r, transport, seq);
 }
 
 static void stop_record_intent(struct app_run *r, const char *typed, enum policy_level level)
@@ -357,10 +408,12 @@ void run_stop_confirmed(struct app_run *r, const char *typed)
 /* What was sent of it is of unknown result then. */
 void run_stop_fini(struct app_run *r)
 {
-	if (r->stop.run && r->stop.writes)
-		stop_record(r, JOURNAL_UNKNOWN, JOURNAL_NONE,
-			"the console was left before it said what became of it");
-	host_run_cancel(r->stop.run);
+	while (r->stop.endings) {
+		if (r->stop.endings->writes)
+			ending_record(r->stop.endings, JOURNAL_UNKNOWN, JOURNAL_NONE,
+				"the console was left before it said what became of it");
+		ending_free(r->stop.endings);
+	}
 	gate_permit_drop(r->app->gate, r->stop.permit);
 	stop_forget(&r->stop);
 	buf_fini(&r->stop.text);

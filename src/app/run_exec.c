@@ -34,7 +34,7 @@ struct run_exec {
 	uint64_t *guard; /* see exec_query */
 	int backend;
 	bool other; /* no slot was free: it was prepared again, on the one for acting */
-	bool ready, sent, over;
+	bool ready, sent, over, timed_out;
 
 	struct buf out, err, shown;
 	size_t dropped;      /* bytes of `shown` that are gone */
@@ -403,6 +403,7 @@ static void exec_on_limit(struct loop_timer *timer, void *arg)
 	char *text;
 
 	(void)timer;
+	exec->timed_out = true;
 	clock_format_span(
 		(double)exec->request.timeout_ns / (double)CLOCK_NS_PER_S, span, sizeof(span));
 	text = mem_printf(
@@ -502,6 +503,11 @@ const char *run_exec_statement(const struct run_exec *exec)
 bool run_exec_is_sent(const struct run_exec *exec)
 {
 	return exec->sent;
+}
+
+bool run_exec_is_timed_out(const struct run_exec *exec)
+{
+	return exec->sent && exec->timed_out;
 }
 
 const char *run_exec_shown(const struct run_exec *exec, size_t *dropped)

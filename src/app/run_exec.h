@@ -53,6 +53,8 @@ void run_exec_free(struct run_exec *exec);
 /* Exactly what will be sent, as it was shown: a statement's parameters belong to it. */
 const char *run_exec_statement(const struct run_exec *exec);
 bool run_exec_is_sent(const struct run_exec *exec);
+/* It was sent, and had not ended when its time was over. */
+bool run_exec_is_timed_out(const struct run_exec *exec);
 /* What came so far, both streams as they came, not sanitised: its last part, and how much of it is
  * not there. */
 const char *run_exec_shown(const struct run_exec *exec, size_t *dropped);

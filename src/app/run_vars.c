@@ -8,6 +8,7 @@
 
 #include <pgoncall/base/mem.h>
 #include <pgoncall/host/quote.h>
+#include <pgoncall/host/stop.h>
 
 #define LOGS_TAIL "5000"
 
@@ -279,11 +280,17 @@ unsigned run_vars_have(const struct config_section *section)
 
 /* --- where it runs --------------------------------------------------------------------------- */
 
+/* What is to be ended by its mark says which shell began it. To be freed. */
+static char *wrap_marked(const struct run_place *place, const char *command)
+{
+	return mem_printf("%s%s", str_empty(place->mark) ? "" : HOST_STOP_PRELUDE, command);
+}
+
 /* "env NAME=… sh -c …": whatever the login shell is, a POSIX shell reads the command. */
 static void wrap_shell(const struct run_place *place, const char *command, struct buf *out)
 {
 	struct buf line = BUF_INIT;
-	char *name;
+	char *name, *marked = wrap_marked(place, command);
 
 	if (!str_empty(place->application)) {
 		name = mem_printf("PGAPPNAME=%s", place->application);
@@ -293,9 +300,10 @@ static void wrap_shell(const struct run_place *place, const char *command, struc
 		if (!str_empty(place->mark))
 			host_command_add(&line, place->mark);
 	}
-	host_command_add_argv(&line, (const char *const[]){ "sh", "-c", command, NULL });
+	host_command_add_argv(&line, (const char *const[]){ "sh", "-c", marked, NULL });
 	buf_add_str(out, buf_str(&line));
 	buf_fini(&line);
+	free(marked);
 }
 
 static int wrap_app(
@@ -314,7 +322,7 @@ static int wrap_app(
 	strlist_init(&env);
 	strlist_add(&argv, "sh");
 	strlist_add(&argv, "-c");
-	strlist_add(&argv, command);
+	strlist_add_take(&argv, wrap_marked(place, command));
 	if (!str_empty(place->application))
 		strlist_add_take(&env, mem_printf("PGAPPNAME=%s", place->application));
 	if (!str_empty(place->mark))

@@ -1,6 +1,7 @@
 /*
  * The script that ends a marked command, and its report. The script prints a line for each process:
- * "sent PID NAME", "denied PID NAME", "apart PID NAME", later "left PID", and "end" as the last.
+ * "sent PID NAME", "denied PID NAME", "apart PID NAME", "stray PID NAME", later "left PID"; "unseen N"
+ * where there was none; and "end" as the last. Where it cannot look: "lacks WHAT", and no "end".
  */
 #include <pgoncall/host/stop.h>
 
@@ -13,45 +14,74 @@
 
 /*
  * look: state, session and start of a process; fails when it is gone. marked: it carries the mark, and
- * is the same process before and after that was read. A process is written PID:START:SESSION, oldest
- * first. There are no single quotes in it, so that it stays legible when it is quoted.
+ * is the same process before and after that was read; q is then its step's shell by number, "-" where
+ * it is that shell or a fork of it. A process is written PID:START:SESSION, oldest first, and find
+ * adds ":" and q. own_is: the step's session; fails when it cannot be known. There are no single
+ * quotes in it, so that it stays legible when it is quoted.
  */
-static const char stop_text[] =
+static const char stop_look_text[] =
+	"for t in grep tr sort; do\n"
+	"  command -v $t >/dev/null || { echo lacks $t; exit; }; done\n"
+	"N=\"\n\"\n"
 	"look() { { read -r l </proc/$1/stat; } 2>/dev/null || return 1\n"
 	"  set -- ${l##*) }; z=$1 s=$4 b=${20}; [ $z != Z ]; }\n"
-	"marked() { look $1 && a=$b && { tr \"\\0\" \"\\n\" </proc/$1/environ; } 2>/dev/null |\n"
-	"  grep -qxF $m && look $1 && [ $a = $b ]; }\n"
-	"find() { for f in $(grep -lsF $m /proc/[0-9]*/environ); do\n"
-	"  f=${f#/proc/}; f=${f%/*}; marked $f && echo $f:$b:$s; done | sort -t: -k2n -k1n; }\n"
+	"look $$ && [ -r /proc/$$/environ ] || { echo lacks /proc; exit; }\n"
+	/* busybox' grep reads to the first NUL only */
+	"if printf \"a\\0b\" | grep -qF b; then\n"
+	"  with() { grep -lsF $m /proc/[0-9]*/environ; }\n"
+	"else with() { for f in /proc/[0-9]*/environ; do\n"
+	"  { tr \"\\0\" \"\\n\" <$f; } 2>/dev/null | grep -qxF $m && echo $f; done; }\n"
+	"fi\n"
+	"blind() { n=0; for f in /proc/[0-9]*; do l=; { read -r l <$f/cmdline; } 2>/dev/null\n"
+	"  [ \"$l\" ] && ! { true <$f/environ; } 2>/dev/null && n=$((n+1)); done\n"
+	"  [ $n = 0 ] || echo unseen $n; }\n";
+
+static const char stop_text[] =
+	"marked() { look $1 && a=$b && e=$N$({ tr \"\\0\" \"\\n\" </proc/$1/environ; } "
+	"2>/dev/null)$N &&\n"
+	"  case $e in *\"$N$m$N\"*) ;; *) false;; esac && look $1 && [ $a = $b ] || return 1\n"
+	"  q=${e#*\"$N\"" HOST_STOP_SHELL "=}; [ \"$q\" != \"$e\" ] && q=${q%%\"$N\"*} || q=-\n"
+	"  case $q in -) ;; \"\"|*[!0-9]*) return 1;; esac; }\n"
+	"find() { for f in $(with); do\n"
+	"  f=${f#/proc/}; f=${f%/*}; marked $f && echo $f:$b:$s:$q; done | sort -t: -k2n -k1n; }\n"
 	"members() { for f in /proc/[0-9]*; do f=${f#/proc/}\n"
 	"  look $f && [ $s = $1 ] && echo $f:$b:$s; done | sort -t: -k2n -k1n; }\n"
+	"own_is() { for p; do q=${p##*:} p=${p%:*}; s=${p##*:}\n"
+	"  case $q in -|$s|${p%%:*}) own=$s; return;; esac; done; false; }\n"
 	"same() { look ${1%%:*} && [ $1 = ${1%%:*}:$b:$s ]; }\n"
 	"tell() { n=; read -r n </proc/${2%%:*}/comm; echo \"$1 ${2%%:*} $n\"; } 2>/dev/null\n"
 	"end() { case \" $had \" in *\" $1 \"*) return;; esac; had=\"$had $1\"\n"
 	"  same $1 || return; tell sent $1; kill -TERM ${1%%:*} 2>/dev/null && return\n"
 	"  same $1 && tell denied $1; }\n"
-	"had= all=$(find); set -- $all\n"
-	"[ $# = 0 ] && echo end && exit\n"
-	"own=${1##*:} led=; [ ${1%%:*} = $own ] && led=$(members $own)\n"
-	"for p in $led $all; do\n"
+	"had= own= all=$(find); set -- $all\n"
+	"[ $# = 0 ] && { blind; echo end; exit; }\n"
+	"own_is $all || {\n"
+	"  for p; do tell stray ${p%:*}; done; echo end; exit; }\n"
+	"led=; for p; do [ ${p%%:*} = $own ] && led=$(members $own); done\n"
+	"for p in $led; do end $p; done\n"
+	"for p; do p=${p%:*}\n"
 	"  if [ ${p##*:} = $own ]; then end $p; else tell apart $p; fi; done\n"
 	"i=0; while [ $i -lt 25 ]; do i=$((i+1)) left=\n"
-	"  for p in $(find); do [ ${p##*:} = $own ] && end $p; done\n"
+	"  for p in $(find); do p=${p%:*}; [ ${p##*:} = $own ] && end $p; done\n"
 	"  for p in $had; do same $p && left=\"$left $p\"; done\n"
 	"  [ \"$left\" ] || break; sleep 0.2 2>/dev/null || sleep 1; done\n"
 	"for p in $left; do echo left ${p%%:*}; done; echo end";
 
 void host_stop_script(const char *mark, struct buf *out)
 {
-	buf_add_str(out, "m=");
-	buf_add_str(out, mark);
-	buf_add_char(out, '\n');
-	buf_add_str(out, stop_text);
+	buf_printf(out, "m=%s\n%s%s", mark, stop_look_text, stop_text);
+}
+
+void host_stop_look_script(const char *mark, struct buf *out)
+{
+	buf_printf(out, "m=%s\n%s", mark, stop_look_text);
+	buf_add_str(out, "all=$(with); for f in $all; do f=${f%/*}; echo at ${f#/proc/}; done\n"
+			 "[ \"$all\" ] || blind; echo end");
 }
 
 /* --- what it printed ------------------------------------------------------------------------- */
 
-enum stop_fate { STOP_ENDED, STOP_LEFT, STOP_DENIED, STOP_APART, STOP_FATES };
+enum stop_fate { STOP_ENDED, STOP_LEFT, STOP_DENIED, STOP_APART, STOP_STRAY };
 
 struct stop_process {
 	long pid;
@@ -72,6 +102,14 @@ static const struct {
 	{ "left", STOP_LEFT },
 	{ "denied", STOP_DENIED },
 	{ "apart", STOP_APART },
+	{ "stray", STOP_STRAY },
+};
+
+/* What is said besides. */
+struct stop_rest {
+	size_t unseen;   /* could not be looked into */
+	bool whole;      /* it was looked to the end: it is the last line */
+	struct buf lack; /* what is missing there; sanitised */
 };
 
 static struct stop_process *stop_find(struct stop_list *list, long pid)
@@ -133,30 +171,109 @@ static size_t stop_add(
 	return n;
 }
 
+/* What follows `word` and a space in the line, or NULL. */
+static const char *stop_after(const char *line, size_t len, const char *word)
+{
+	size_t n = strlen(word);
+
+	return len > n + 1 && memcmp(line, word, n) == 0 && line[n] == ' ' ? line + n + 1 : NULL;
+}
+
+/* The lines that are about no process, in both reports; false: it is another one. */
+static bool stop_take_rest(struct stop_rest *rest, const char *line, size_t len)
+{
+	const char *after;
+
+	rest->whole = len == 3 && memcmp(line, "end", 3) == 0;
+	if ((after = stop_after(line, len, "unseen")))
+		rest->unseen = strtoul(after, NULL, 10);
+	else if ((after = stop_after(line, len, "lacks")))
+		utf8_sanitise(&rest->lack, after, (size_t)(line + len - after), UTF8_ONE_LINE);
+	return rest->whole || after;
+}
+
+static void stop_add_none(size_t unseen, struct buf *sentences)
+{
+	if (unseen)
+		buf_printf(sentences,
+			"No process of it was found there, and nothing was sent; but %zu of other "
+			"users may not be looked into.\n",
+			unseen);
+	else
+		buf_add_str(sentences, "No process of it runs there any more: nothing was sent.\n");
+}
+
+static const struct {
+	enum stop_fate fate;
+	const char *what;
+} stop_sentences[] = {
+	{ STOP_ENDED, "TERM was sent there, and it ended: " },
+	{ STOP_LEFT, "TERM was sent there, and it goes on after 5 s: " },
+	{ STOP_DENIED, "It goes on there, and we may not end it (another user's): " },
+	{ STOP_APART, "Left alone there, as it has a session of its own: " },
+	{ STOP_STRAY, "Left alone there, as the step's shell is gone and this may be a service: " },
+};
+
 void host_stop_read(const char *printed, struct host_stop_report *report, struct buf *sentences)
 {
+	struct stop_rest rest = { 0, false, BUF_INIT };
 	struct stop_list list = { NULL, 0, 0 };
-	size_t i, len;
+	size_t i, len, n[sizeof(stop_sentences) / sizeof(stop_sentences[0])];
 
-	memset(report, 0, sizeof(*report));
 	for (; *printed; printed += len + (printed[len] == '\n')) {
 		len = strcspn(printed, "\n");
-		report->whole = len == 3 && memcmp(printed, "end", 3) == 0;
-		stop_take(&list, printed, len);
+		if (!stop_take_rest(&rest, printed, len))
+			stop_take(&list, printed, len);
 	}
-	report->ended =
-		stop_add(&list, STOP_ENDED, "TERM was sent there, and it ended: ", sentences);
-	report->left = stop_add(
-		&list, STOP_LEFT, "TERM was sent there, and it goes on after 5 s: ", sentences);
-	report->denied = stop_add(&list, STOP_DENIED,
-		"It goes on there, and we may not end it (another user's): ", sentences);
-	report->apart = stop_add(
-		&list, STOP_APART, "Left alone there, as it has a session of its own: ", sentences);
-	if (!report->whole)
-		buf_add_str(sentences, "What else of it runs there is not known.\n");
+	for (i = 0; i < sizeof(stop_sentences) / sizeof(stop_sentences[0]); i++)
+		n[stop_sentences[i].fate] =
+			stop_add(&list, stop_sentences[i].fate, stop_sentences[i].what, sentences);
+	*report = (struct host_stop_report){ .ended = n[STOP_ENDED],
+		.left = n[STOP_LEFT],
+		.denied = n[STOP_DENIED],
+		.apart = n[STOP_APART],
+		.stray = n[STOP_STRAY],
+		.unseen = rest.unseen,
+		.whole = rest.whole };
+	if (rest.lack.len)
+		buf_printf(sentences, "It cannot be looked for there: %s is missing.\n",
+			buf_str(&rest.lack));
+	if (!rest.whole)
+		buf_add_str(sentences, list.n ? "What else of it runs there is not known.\n"
+					      : "Whether it still runs there is not known.\n");
 	else if (!list.n)
-		buf_add_str(sentences, "No process of it runs there any more: nothing was sent.\n");
+		stop_add_none(rest.unseen, sentences);
 	for (i = 0; i < list.n; i++)
 		free(list.items[i].name);
 	free(list.items);
+	buf_fini(&rest.lack);
+}
+
+void host_stop_look_read(const char *printed, struct buf *sentence)
+{
+	struct stop_rest rest = { 0, false, BUF_INIT };
+	size_t len, n = 0;
+
+	for (; *printed; printed += len + (printed[len] == '\n')) {
+		len = strcspn(printed, "\n");
+		if (!stop_take_rest(&rest, printed, len))
+			n += stop_after(printed, len, "at") != NULL;
+	}
+	if (n)
+		buf_printf(sentence, "still running there: %zu process%s that it started\n", n,
+			n > 1 ? "es" : "");
+	else if (rest.lack.len)
+		buf_printf(sentence,
+			"whether a process of it runs there is not known: %s is missing there\n",
+			buf_str(&rest.lack));
+	else if (!rest.whole)
+		buf_add_str(sentence, "whether a process of it runs there is not known\n");
+	else if (rest.unseen)
+		buf_printf(sentence,
+			"no process that it started was found there; %zu of other users may not "
+			"be looked into\n",
+			rest.unseen);
+	else
+		buf_add_str(sentence, "no process that it started runs there any more\n");
+	buf_fini(&rest.lack);
 }

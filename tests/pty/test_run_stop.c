@@ -184,6 +184,69 @@ static void run_interrupt_ends_a_read_there(void **state)
 	end_other(other);
 }
 
+/* Nobody waits for it any more, and so it goes as well. */
+static void run_ends_a_read_that_takes_too_long(void **state)
+{
+	static const char text[] = "---\nrunbook: slow\ntitle: Slow\n---\nTakes its time.\n\n"
+				   "### Look there\n"
+				   "```sh { name=look on=app mode=read timeout=2s }\n"
+				   "sleep 866.5\n```\n";
+	char words[] = "sleep 866.5";
+	struct fixture *f = *state;
+	char *config = fixture_runbook(f, "slow", text);
+	struct pty *p = play_console(f, config);
+
+	play_open(p, "slow");
+	pty_key(p, "Enter");
+	pty_wait_text(p, "Enter: run it", PTY_WAIT_MS);
+	pty_key(p, "Enter");
+	assert_true(pty_await(p, process_has_begun, words, LIVE_MS));
+	pty_wait_text(p, "no end within 2 s", LIVE_MS);
+	pty_wait_text(p, "TERM was sent there, and it ended: [0-9]+ ", LIVE_MS);
+	assert_true(pty_await(p, process_is_gone, words, PTY_WAIT_MS));
+	assert_int_equal(play_intents(f), 0);
+	fixture_expect_records(f, "look of slow: TERM was sent there, and it ended", 1);
+	free(config);
+}
+
+/* The first is deaf to it, and the second does not wait for that. */
+static void run_interrupts_of_two_reads_do_not_wait_for_each_other(void **state)
+{
+	static const char text[] = "---\nrunbook: two\ntitle: Two\n---\nTake their time.\n\n"
+				   "### Look first\n"
+				   "```sh { name=one on=app mode=read timeout=10m }\n"
+				   "trap '' TERM; sleep 867.5\n```\n\n"
+				   "### Look again\n"
+				   "```sh { name=two on=app mode=read timeout=10m }\n"
+				   "sleep 868.5\n```\n";
+	char first[] = "sleep 867.5", second[] = "sleep 868.5";
+	struct fixture *f = *state;
+	char *config = fixture_runbook(f, "two", text);
+	struct pty *p = play_console(f, config);
+
+	play_open(p, "two");
+	pty_key(p, "Enter");
+	pty_wait_text(p, "Enter: run it", PTY_WAIT_MS);
+	pty_key(p, "Enter");
+	assert_true(pty_await(p, process_has_begun, first, LIVE_MS));
+	pty_key(p, "C-c");
+	pty_wait_text(p, "s: skip", PTY_WAIT_MS);
+	pty_key(p, "s");
+	pty_wait_text(p, "journal:", PTY_WAIT_MS);
+	pty_type(p, "not needed\r");
+	pty_wait_text(p, "Enter: run it", PTY_WAIT_MS);
+	pty_key(p, "Enter");
+	assert_true(pty_await(p, process_has_begun, second, LIVE_MS));
+	pty_key(p, "C-c");
+	pty_wait_text(p, "TERM was sent there, and it ended: [0-9]+ ", LIVE_MS);
+	assert_true(pty_await(p, process_is_gone, second, PTY_WAIT_MS));
+	pty_wait_text(p, "TERM was sent there, and it goes on after 5 s", LIVE_MS);
+	fixture_expect_records(f, "two of two: TERM was sent there, and it ended", 1);
+	fixture_expect_records(f, "one of two: TERM was sent there, and it goes on", 1);
+	end_other(mem_strdup(first));
+	free(config);
+}
+
 /* What ignores the signal goes on, and that is said; and what a killed console left can still be
  * ended by the next one. */
 static void run_interrupt_says_what_goes_on(void **state)
@@ -217,6 +280,8 @@ static void run_killed_console_leaves_a_process_that_can_be_ended(void **state)
 	pty_wait_text(p, "sleeping was left at step nap .result unknown", PTY_WAIT_MS);
 	pty_key(p, "Enter");
 	pty_wait_text(p, "still running there: [0-9]+ process", LIVE_MS);
+	pty_key(p, "Enter"); /* refused: it is not forgotten what is to be ended */
+	pty_wait_text(p, "is not possible now", PTY_WAIT_MS);
 	play_arm(p);
 	pty_key(p, "C-c");
 	pty_wait_text(p, "A write of unknown result", PTY_WAIT_MS);
@@ -239,6 +304,8 @@ int main(int argc, char **argv)
 		TEST(run_interrupt_ends_it_in_the_container),
 		TEST(run_interrupt_ends_it_on_the_host),
 		TEST(run_interrupt_ends_a_read_there),
+		TEST(run_ends_a_read_that_takes_too_long),
+		TEST(run_interrupts_of_two_reads_do_not_wait_for_each_other),
 		TEST(run_interrupt_says_what_goes_on),
 		TEST(run_killed_console_leaves_a_process_that_can_be_ended),
 	};

@@ -102,33 +102,45 @@ static int tear_down(void **state)
 	return 0;
 }
 
-/* A session of its own, as sshd and container runtimes give a command; `name` tells its pid. */
+/* A session of its own, as sshd and container runtimes give a command. */
 static void begin(const struct fixture *f, const char *mark, const char *script)
 {
+	char *marked = mem_printf("%s%s", mark ? HOST_STOP_PRELUDE : "", script);
+
 	if (fork() == 0) {
 		setsid();
 		if (mark)
 			putenv(mem_strdup(mark));
 		if (chdir(f->dir) == 0)
-			execl("/bin/sh", "sh", "-c", script, (char *)NULL);
+			execl("/bin/sh", "sh", "-c", marked, (char *)NULL);
 		_exit(127);
 	}
+	free(marked);
 }
 
-static void stop(const struct fixture *f, struct host_stop_report *report, struct buf *sentences)
+/* As: a word before the shell that looks, or NULL. */
+static void stop_as(const struct fixture *f, const char *as, struct host_stop_report *report,
+	struct buf *sentences)
 {
 	struct buf script = BUF_INIT, line = BUF_INIT, printed = BUF_INIT;
 
 	host_stop_script(f->mark, &script);
+	buf_printf(&line, "setsid -w %s ", as ? as : "");
 	host_command_add_argv(
-		&line, (const char *const[]){ "setsid", "-w", "sh", "-c", buf_str(&script), NULL });
+		&line, (const char *const[]){ "/bin/sh", "-c", buf_str(&script), NULL });
 	shell(buf_str(&line), &printed);
 	host_stop_read(buf_str(&printed), report, sentences);
-	if (!report->whole)
-		print_error("printed: %s\n", buf_str(&printed));
 	buf_fini(&printed);
 	buf_fini(&line);
 	buf_fini(&script);
+}
+
+static void stop(const struct fixture *f, struct host_stop_report *report, struct buf *sentences)
+{
+	stop_as(f, NULL, report, sentences);
+	if (!report->whole)
+		print_error("it was not looked to the end: %s\n", buf_str(sentences));
+	assert_true(report->whole);
 }
 
 #define SLEEP "sleep 1000"
@@ -152,7 +164,6 @@ static void stop_ends_what_is_marked_and_no_other(void **state)
 	other = pid_of(f, "other");
 	like = pid_of(f, "like");
 	stop(f, &report, &text);
-	assert_true(report.whole);
 	assert_int_equal(report.ended, 3);
 	assert_int_equal(report.left + report.denied + report.apart, 0);
 	assert_non_null(strstr(buf_str(&text), "it ended: "));
@@ -217,8 +228,8 @@ static void stop_ends_no_unmarked_leader(void **state)
 	struct fixture *f = *state;
 	struct host_stop_report report;
 	struct buf text = BUF_INIT;
-	char *script = mem_printf("echo $$ >login; env %s sh -c 'echo $$ >shell; exec " SLEEP
-				  "' & wait; exec " SLEEP,
+	char *script = mem_printf("echo $$ >login; env %s sh -c '" HOST_STOP_PRELUDE
+				  "echo $$ >shell; exec " SLEEP "' & wait; exec " SLEEP,
 		f->mark);
 	long login;
 
@@ -232,6 +243,176 @@ static void stop_ends_no_unmarked_leader(void **state)
 	assert_false(lives(pid_of(f, "shell")));
 	buf_fini(&text);
 	free(script);
+}
+
+/* The shell of the step has ended, and what it left behind has not. */
+static void await_gone(long pid)
+{
+	int i;
+
+	for (i = 0; i < 1000 && lives(pid); i++)
+		usleep(10000);
+	assert_false(lives(pid));
+}
+
+/* A service is all that is left of the step: it is no session of the step's. */
+static void stop_ends_no_service_that_outlived_the_step(void **state)
+{
+	struct fixture *f = *state;
+	struct host_stop_report report;
+	struct buf text = BUF_INIT;
+	long service;
+
+	begin(f, f->mark,
+		"echo $$ >shell; setsid sh -c 'echo $$ >service; exec " SLEEP
+		"' & while ! [ -s service ]; do sleep 0.01; done");
+	service = pid_of(f, "service");
+	await_gone(pid_of(f, "shell"));
+	stop(f, &report, &text);
+	assert_int_equal(report.stray, 1);
+	assert_int_equal(report.ended + report.left + report.denied + report.apart, 0);
+	assert_non_null(strstr(buf_str(&text), "may be a service: "));
+	assert_true(lives(service));
+	buf_fini(&text);
+}
+
+/* What stayed in the step's session is the step's, though its leader is gone; the service is not. */
+static void stop_ends_what_a_gone_shell_left_in_its_session(void **state)
+{
+	struct fixture *f = *state;
+	struct host_stop_report report;
+	struct buf text = BUF_INIT;
+	long service, child;
+
+	begin(f, f->mark,
+		"echo $$ >shell; setsid sh -c 'echo $$ >service; exec " SLEEP
+		"' & while ! [ -s service ]; do sleep 0.01; done; sh -c 'echo $$ >child; "
+		"exec " SLEEP "' & while ! [ -s child ]; do sleep 0.01; done");
+	service = pid_of(f, "service");
+	child = pid_of(f, "child");
+	await_gone(pid_of(f, "shell"));
+	stop(f, &report, &text);
+	assert_int_equal(report.ended, 1);
+	assert_int_equal(report.apart, 1);
+	assert_false(lives(child));
+	assert_true(lives(service));
+	buf_fini(&text);
+}
+
+/* Under a login shell that leads the session, whose step is over: it cannot be told any more. */
+static void stop_sends_nothing_where_the_session_is_not_known(void **state)
+{
+	struct fixture *f = *state;
+	struct host_stop_report report;
+	struct buf text = BUF_INIT;
+	char *script = mem_printf("echo $$ >login; env %s sh -c '" HOST_STOP_PRELUDE
+				  "echo $$ >shell; " SLEEP " & echo $! >child'; exec " SLEEP,
+		f->mark);
+	long child;
+
+	begin(f, NULL, script);
+	child = pid_of(f, "child");
+	await_gone(pid_of(f, "shell"));
+	stop(f, &report, &text);
+	assert_int_equal(report.stray, 1);
+	assert_int_equal(report.ended, 0);
+	assert_true(lives(child));
+	buf_fini(&text);
+	free(script);
+}
+
+/* Where nothing can be seen, nothing is said to be gone. */
+static void stop_says_that_it_cannot_look(void **state)
+{
+	struct fixture *f = *state;
+	struct host_stop_report report;
+	struct buf text = BUF_INIT;
+
+	begin(f, f->mark, "echo $$ >shell; exec " SLEEP);
+	pid_of(f, "shell");
+	stop_as(f, "env PATH=/nowhere", &report, &text);
+	assert_false(report.whole);
+	assert_non_null(strstr(buf_str(&text), "grep is missing.\n"));
+	assert_non_null(strstr(buf_str(&text), "is not known"));
+	assert_null(strstr(buf_str(&text), "any more"));
+	buf_clear(&text);
+	stop_as(f, "setpriv --reuid=65534 --clear-groups", &report, &text);
+	assert_true(report.whole);
+	assert_true(report.unseen > 0);
+	assert_non_null(strstr(buf_str(&text), "may not be looked into.\n"));
+	assert_null(strstr(buf_str(&text), "any more"));
+	assert_true(lives(pid_of(f, "shell")));
+	buf_fini(&text);
+}
+
+/* That of busybox reads a line to its first NUL. */
+static void stop_works_with_a_grep_that_knows_no_nul(void **state)
+{
+	struct fixture *f = *state;
+	char *as = mem_printf("env PATH=%s:/usr/bin:/bin", f->dir);
+	char *line = mem_printf("printf '#!/bin/sh\nexec busybox grep \"$@\"\n' >%s/grep && "
+				"chmod +x %s/grep && printf 'x=y\\0%s\\0' >%s/environ && "
+				"! %s/grep -qF %s %s/environ",
+		f->dir, f->dir, f->mark, f->dir, f->dir, f->mark, f->dir);
+	struct host_stop_report report;
+	struct buf text = BUF_INIT;
+
+	assert_int_equal(system(line), 0);
+	begin(f, f->mark, "echo $$ >shell; exec " SLEEP);
+	pid_of(f, "shell");
+	stop_as(f, as, &report, &text);
+	assert_true(report.whole);
+	assert_int_equal(report.ended, 1);
+	assert_false(lives(pid_of(f, "shell")));
+	buf_fini(&text);
+	free(line);
+	line = mem_printf("rm %s/grep %s/environ", f->dir, f->dir);
+	assert_int_equal(system(line), 0);
+	free(line);
+	free(as);
+}
+
+/* --- looking only ---------------------------------------------------------------------------- */
+
+static void expect_looked(const struct fixture *f, const char *as, const char *sentence)
+{
+	struct buf script = BUF_INIT, line = BUF_INIT, printed = BUF_INIT, text = BUF_INIT;
+
+	host_stop_look_script(f->mark, &script);
+	buf_printf(&line, "%s ", as);
+	host_command_add_argv(
+		&line, (const char *const[]){ "/bin/sh", "-c", buf_str(&script), NULL });
+	shell(buf_str(&line), &printed);
+	host_stop_look_read(buf_str(&printed), &text);
+	assert_string_equal(buf_str(&text), sentence);
+	buf_fini(&text);
+	buf_fini(&printed);
+	buf_fini(&line);
+	buf_fini(&script);
+}
+
+static void look_says_what_it_saw(void **state)
+{
+	struct fixture *f = *state;
+	struct buf text = BUF_INIT;
+
+	host_stop_look_read("end\n", &text);
+	assert_string_equal(buf_str(&text), "no process that it started runs there any more\n");
+	buf_clear(&text);
+	begin(f, f->mark, "echo $$ >shell; exec " SLEEP);
+	pid_of(f, "shell");
+	expect_looked(f, "", "still running there: 1 process that it started\n");
+	expect_looked(f, "env PATH=/nowhere",
+		"whether a process of it runs there is not known: grep is missing there\n");
+	host_stop_look_read("at 1\nat 2\nend\n", &text);
+	assert_string_equal(buf_str(&text), "still running there: 2 processes that it started\n");
+	buf_clear(&text);
+	host_stop_look_read("", &text);
+	assert_string_equal(buf_str(&text), "whether a process of it runs there is not known\n");
+	buf_clear(&text);
+	host_stop_look_read("unseen 9\nend\n", &text);
+	assert_non_null(strstr(buf_str(&text), "was found there; 9 of other users"));
+	buf_fini(&text);
 }
 
 static void stop_says_what_does_not_end(void **state)
@@ -279,6 +460,16 @@ static void stop_reads_a_report(void **state)
 	host_stop_read("", &report, &text);
 	assert_false(report.whole);
 	assert_non_null(strstr(buf_str(&text), "is not known"));
+	buf_clear(&text);
+	host_stop_read("unseen 3\nend\n", &report, &text);
+	assert_true(report.whole);
+	assert_int_equal(report.unseen, 3);
+	assert_string_equal(buf_str(&text), "No process of it was found there, and nothing was "
+					    "sent; but 3 of other users may not be looked into.\n");
+	buf_clear(&text);
+	host_stop_read("stray 7 postgres\nend\n", &report, &text);
+	assert_int_equal(report.stray, 1);
+	assert_non_null(strstr(buf_str(&text), "may be a service: 7 postgres\n"));
 	buf_fini(&text);
 }
 
@@ -291,6 +482,12 @@ int main(void)
 		TEST(stop_takes_no_mark_for_another),
 		TEST(stop_leaves_other_sessions_alone),
 		TEST(stop_ends_no_unmarked_leader),
+		TEST(stop_ends_no_service_that_outlived_the_step),
+		TEST(stop_ends_what_a_gone_shell_left_in_its_session),
+		TEST(stop_sends_nothing_where_the_session_is_not_known),
+		TEST(stop_says_that_it_cannot_look),
+		TEST(stop_works_with_a_grep_that_knows_no_nul),
+		TEST(look_says_what_it_saw),
 		TEST(stop_says_what_does_not_end),
 		cmocka_unit_test(stop_reads_a_report),
 	};
