@@ -32,7 +32,8 @@ static void ask_checking(const struct pane_runbook *self, struct buf *out)
 {
 	const struct runbook_run *run = self->view.run;
 
-	buf_printf(out, "d: done · x: not done · s: skip it · check %zu of %zu: ", run->check + 1,
+	buf_printf(out,
+		"d: done · x: not done · s: skip this check · check %zu of %zu: ", run->check + 1,
 		runbook_run_step(run)->checks.n);
 	ask_add(out, runbook_run_step(run)->checks.items[run->check]);
 }

@@ -174,7 +174,8 @@ static void play_note(struct play *play)
 	free(bad);
 }
 
-/* "s" and "a" answer what went wrong; "!s" is pressed before the step is run. */
+/* "s" and "a" answer what went wrong; "!s" is pressed before the step is run, and not at its checks:
+ * there it would skip the check. */
 static bool play_suits(const struct play_answer *a, const struct ask *ask, bool choice)
 {
 	bool runs = ask->key && strcmp(ask->key, "Enter") == 0;
@@ -183,6 +184,8 @@ static bool play_suits(const struct play_answer *a, const struct ask *ask, bool 
 		return choice && !*a->key;
 	if (*a->key == 's' || *a->key == 'a')
 		return !runs;
+	if (*a->key == '!')
+		return runs;
 	return true;
 }
 

@@ -98,7 +98,7 @@ static void runbook_pane_asks_one_thing_in_every_state(void **state)
 	send(&s, (struct runbook_event){ .kind = RUNBOOK_EVENT_RESULT, .result = &rows });
 	expect_asks(&s, "OK. Enter: go on");
 	send_kind(&s, RUNBOOK_EVENT_GO);
-	expect_asks(&s, "d: done · x: not done · s: skip it · check 1 of 2: one");
+	expect_asks(&s, "d: done · x: not done · s: skip this check · check 1 of 2: one");
 	send(&s, (struct runbook_event){
 			 .kind = RUNBOOK_EVENT_CHECK, .answer = RUNBOOK_CHECK_DONE });
 	expect_asks(&s, "check 2 of 2: two");
