@@ -126,6 +126,8 @@ static void run_goes_on_where_it_stood(void **state)
 	pty_key(p, "r");
 	pty_wait_text(p, "Enter: begin", PTY_WAIT_MS);
 	assert_int_equal(play_runbook(p, before, NULL), PLAY_HALTED);
+	/* The step is on the screen before it is on the disk. */
+	fixture_expect_records(f, "\"step\":\"terminate\".*begun, after a step that failed", 1);
 	play_kill(p);
 	assert_int_equal(play_intents(f), 0);
 
