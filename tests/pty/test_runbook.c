@@ -729,18 +729,24 @@ static void runbook_legacy_sql_is_applied_and_recorded(void **state)
 	struct pty *p;
 
 	strlist_init(&visited);
+	/* psql's session has the run's name, by which it is found when the link is lost. */
+	free(range_psql(f->range,
+		"ALTER TABLE sql_migrations ADD COLUMN applied_as text"
+		" DEFAULT current_setting('application_name')",
+		&err));
 	p = armed_console(f);
 	play_open(p, "legacy-sql-hotfix");
 	assert_int_equal(play_runbook(p, answers, &visited), PLAY_FINISHED);
-	assert_true(visited_has(&visited, "Apply and record it: ok"));
 	assert_true(visited_has(&visited, "See it recorded: ok"));
 	fixture_expect_rows(f,
-		"SELECT count(*) FROM sql_migrations WHERE filename LIKE '003_contributions%'",
-		"1");
+		"SELECT filename FROM sql_migrations WHERE applied_as LIKE 'pgoncall-______'",
+		"003_contributions_persona_index.sql");
 	expect_intents(f, "apply", 1);
 	free(range_psql(f->range,
-		"DELETE FROM sql_migrations WHERE filename LIKE '003_contributions%'", &err));
-	free(range_psql(f->range, "DROP INDEX IF EXISTS idx_contributions_persona_code", &err));
+		"DELETE FROM sql_migrations WHERE filename LIKE '003_contributions%';"
+		" DROP INDEX IF EXISTS idx_contributions_persona_code;"
+		" ALTER TABLE sql_migrations DROP COLUMN applied_as",
+		&err));
 	strlist_fini(&visited);
 }
 
