@@ -366,3 +366,65 @@ void play_open(struct pty *p, const char *name)
 	pty_wait_text(p, "Enter: begin", PTY_WAIT_MS);
 	free(line);
 }
+
+/* --- what tests of runbooks share --------------------------------------------------------- */
+
+void play_stage(struct fixture *f, const char *incident)
+{
+	struct err err = { 0 };
+
+	fixture_check(range_incident(f->range, incident, &err), &err);
+}
+
+void play_await_and_arm(struct pty *p)
+{
+	pty_wait_text(p, "primary +age", FIRST_MS);
+	play_arm(p);
+}
+
+struct pty *play_armed(struct fixture *f)
+{
+	struct pty *p = fixture_console(f, 40, 120);
+
+	play_await_and_arm(p);
+	return p;
+}
+
+char *play_shell(struct fixture *f, const char *script)
+{
+	char *command = mem_printf(". %s/env && %s", range_dir(f->range), script);
+	const char *argv[] = { "bash", "-c", command, NULL };
+	struct run_options options = { .argv = argv };
+	struct run_result result;
+	char *text;
+
+	assert_int_equal(run_program(&options, &result, NULL), 0);
+	if (result.status != 0)
+		print_error("%s: %s\n", script, buf_str(&result.err));
+	assert_int_equal(result.status, 0);
+	text = buf_steal(&result.out);
+	run_result_fini(&result);
+	free(command);
+	return text;
+}
+
+bool play_has_visited(const struct strlist *visited, const char *want)
+{
+	size_t i;
+
+	for (i = 0; i < visited->n; i++)
+		if (strcmp(visited->items[i], want) == 0)
+			return true;
+	for (i = 0; i < visited->n; i++)
+		print_error("  %s\n", visited->items[i]);
+	print_error("has no \"%s\"\n", want);
+	return false;
+}
+
+void play_expect_intents(struct fixture *f, const char *step, int count)
+{
+	char *pattern = mem_printf("\"event\":\"intent\".*\"step\":\"%s\"", step);
+
+	assert_int_equal(fixture_journal_count(f, pattern), count);
+	free(pattern);
+}

@@ -42,4 +42,17 @@ int play_intents(struct fixture *f);
 /* Opens it by name and begins it. */
 void play_open(struct pty *p, const char *name);
 
+/* Stages an incident of the range. */
+void play_stage(struct fixture *f, const char *incident);
+/* Lets the console write, once it has its first picture. */
+void play_await_and_arm(struct pty *p);
+/* A console of the range's configuration that may write. */
+struct pty *play_armed(struct fixture *f);
+/* What a shell prints that knows the range's values as variables; to be freed. */
+char *play_shell(struct fixture *f, const char *script);
+/* Whether "TITLE: OUTCOME" was seen; tells what was, if not. */
+bool play_has_visited(const struct strlist *visited, const char *want);
+/* How many intents the journals hold for a step. */
+void play_expect_intents(struct fixture *f, const char *step, int count);
+
 #endif

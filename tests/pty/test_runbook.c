@@ -25,28 +25,7 @@ enum { LIVE_MS = 20000 };
 
 /* --- what the tests share -------------------------------------------------------------------- */
 
-static void stage(struct fixture *f, const char *incident)
-{
-	struct err err = { 0 };
-
-	fixture_check(range_incident(f->range, incident, &err), &err);
-}
-
-static void arm(struct pty *p)
-{
-	pty_wait_text(p, "primary +age", LIVE_MS);
-	play_arm(p);
-}
-
-static struct pty *armed_console(struct fixture *f)
-{
-	struct pty *p = fixture_console(f, 40, 120);
-
-	arm(p);
-	return p;
-}
-
-/* The same with lines of the configuration replaced. */
+/* An armed console with lines of the configuration replaced. */
 static struct pty *armed_console_of2(
 	struct fixture *f, const char *key, const char *line, const char *key2, const char *line2)
 {
@@ -55,7 +34,7 @@ static struct pty *armed_console_of2(
 	const char *const arguments[] = { "-c", config, "prod", NULL };
 	struct pty *p = fixture_open(f, 40, 120, arguments);
 
-	arm(p);
+	play_await_and_arm(p);
 	free(config);
 	free(first);
 	return p;
@@ -67,59 +46,12 @@ static struct pty *armed_console_of(struct fixture *f, const char *key, const ch
 	const char *const arguments[] = { "-c", config, "prod", NULL };
 	struct pty *p = fixture_open(f, 40, 120, arguments);
 
-	arm(p);
+	play_await_and_arm(p);
 	free(config);
 	return p;
 }
 
-/* What a shell prints that knows the range's values as variables; to be freed. */
-static char *shell(struct fixture *f, const char *script)
-{
-	char *command = mem_printf(". %s/env && %s", range_dir(f->range), script);
-	const char *argv[] = { "bash", "-c", command, NULL };
-	struct run_options options = { .argv = argv };
-	struct run_result result;
-	char *text;
-
-	assert_int_equal(run_program(&options, &result, NULL), 0);
-	if (result.status != 0)
-		print_error("%s: %s\n", script, buf_str(&result.err));
-	assert_int_equal(result.status, 0);
-	text = buf_steal(&result.out);
-	run_result_fini(&result);
-	free(command);
-	return text;
-}
-
 #define STARTED_AT "$DOCKER -H $DOCKER_HOST inspect --format '{{.State.StartedAt}}' $APP_CONTAINER"
-
-static bool visited_has(const struct strlist *visited, const char *want)
-{
-	size_t i;
-
-	for (i = 0; i < visited->n; i++)
-		if (strcmp(visited->items[i], want) == 0)
-			return true;
-	for (i = 0; i < visited->n; i++)
-		print_error("  %s\n", visited->items[i]);
-	print_error("has no \"%s\"\n", want);
-	return false;
-}
-
-static void expect_intents(struct fixture *f, const char *step, int count)
-{
-	char *command = mem_printf("cat %s/.local/state/pgoncall/journal/*.jsonl |"
-				   " grep -c '\"event\":\"intent\".*\"step\":\"%s\"' || true",
-		f->home, step);
-	const char *argv[] = { "sh", "-c", command, NULL };
-	struct run_options options = { .argv = argv };
-	struct run_result result;
-
-	assert_int_equal(run_program(&options, &result, NULL), 0);
-	assert_int_equal(atoi(buf_str(&result.out)), count);
-	run_result_fini(&result);
-	free(command);
-}
 
 /* --- stuck-migration ------------------------------------------------------------------------- */
 
@@ -134,14 +66,14 @@ static void runbook_stuck_migration_ends_the_blocker(void **state)
 	struct pty *p;
 
 	strlist_init(&visited);
-	stage(f, "stuck-migration");
-	p = armed_console(f);
+	play_stage(f, "stuck-migration");
+	p = play_armed(f);
 	pty_wait_text(p, texts.any_finding, LIVE_MS);
 	pty_key(p, "r"); /* the finding's runbook, its blocker filled in */
 	pty_wait_text(p, "Enter: begin", PTY_WAIT_MS);
 	assert_int_equal(play_runbook(p, answers, &visited), PLAY_FINISHED);
-	assert_true(visited_has(&visited, "End its session: ok"));
-	assert_true(visited_has(&visited, "See whether it arrived: ok"));
+	assert_true(play_has_visited(&visited, "End its session: ok"));
+	assert_true(play_has_visited(&visited, "See whether it arrived: ok"));
 	fixture_expect_rows(f, "SELECT version_num FROM alembic_version", "622dbc22743e");
 	fixture_expect_rows(f,
 		"SELECT count(*) FROM pg_stat_activity"
@@ -149,7 +81,7 @@ static void runbook_stuck_migration_ends_the_blocker(void **state)
 		"0");
 	fixture_expect_rows(f,
 		"SELECT count(*) FROM pg_stat_activity WHERE state = 'idle in transaction'", "0");
-	expect_intents(f, "terminate", 1);
+	play_expect_intents(f, "terminate", 1);
 	strlist_fini(&visited);
 	pty_key(p, "Enter");
 	fixture_quit(p);
@@ -167,14 +99,14 @@ static void runbook_stuck_migration_rolls_back_prepared(void **state)
 	struct pty *p;
 
 	strlist_init(&visited);
-	stage(f, "prepared-transaction");
-	p = armed_console(f);
+	play_stage(f, "prepared-transaction");
+	p = play_armed(f);
 	play_open(p, "stuck-migration");
 	assert_int_equal(play_runbook(p, answers, &visited), PLAY_FINISHED);
-	assert_true(visited_has(&visited, "Roll the prepared transaction back: ok"));
+	assert_true(play_has_visited(&visited, "Roll the prepared transaction back: ok"));
 	fixture_expect_rows(f, "SELECT count(*) FROM pg_prepared_xacts", "0");
 	fixture_expect_rows(f, "SELECT version_num FROM alembic_version", "622dbc22743e");
-	expect_intents(f, "rollback-prepared", 1);
+	play_expect_intents(f, "rollback-prepared", 1);
 	strlist_fini(&visited);
 }
 
@@ -186,14 +118,14 @@ static void runbook_stuck_migration_leaves_work_alone(void **state)
 	struct pty *p;
 
 	strlist_init(&visited);
-	stage(f, "migration-working");
-	p = armed_console(f);
+	play_stage(f, "migration-working");
+	p = play_armed(f);
 	play_open(p, "stuck-migration");
 	assert_int_equal(play_runbook(p, NULL, &visited), PLAY_FINISHED);
-	assert_true(
-		visited_has(&visited, "Nobody waits: see whether the migration is at work: fail"));
+	assert_true(play_has_visited(
+		&visited, "Nobody waits: see whether the migration is at work: fail"));
 	fixture_expect_rows(f, "SELECT count(*) FROM pg_stat_progress_create_index", "1");
-	expect_intents(f, "terminate", 0);
+	play_expect_intents(f, "terminate", 0);
 	strlist_fini(&visited);
 }
 
@@ -211,14 +143,14 @@ static void runbook_manual_migration_applies_one_revision(void **state)
 	struct pty *p;
 
 	strlist_init(&visited);
-	p = armed_console(f);
+	p = play_armed(f);
 	play_open(p, "manual-migration");
 	assert_int_equal(play_runbook(p, answers, &visited), PLAY_FINISHED);
-	assert_true(visited_has(&visited, "Apply it: ok"));
-	assert_true(visited_has(&visited, "Read the revision back: ok"));
+	assert_true(play_has_visited(&visited, "Apply it: ok"));
+	assert_true(play_has_visited(&visited, "Read the revision back: ok"));
 	fixture_expect_rows(f, "SELECT version_num FROM alembic_version", "622dbc22743e");
 	fixture_expect_rows(f, "SELECT to_regclass('session_events') IS NOT NULL", "t");
-	expect_intents(f, "upgrade", 1);
+	play_expect_intents(f, "upgrade", 1);
 	strlist_fini(&visited);
 }
 
@@ -236,19 +168,20 @@ static void runbook_rollback_goes_back_and_restarts(void **state)
 	struct pty *p;
 
 	strlist_init(&visited);
-	free(shell(f, "$DOCKER -H $DOCKER_HOST exec $APP_CONTAINER uv run alembic upgrade head"));
-	before = shell(f, STARTED_AT);
-	p = armed_console(f);
+	free(play_shell(
+		f, "$DOCKER -H $DOCKER_HOST exec $APP_CONTAINER uv run alembic upgrade head"));
+	before = play_shell(f, STARTED_AT);
+	p = play_armed(f);
 	play_open(p, "rollback-migration");
 	assert_int_equal(play_runbook(p, answers, &visited), PLAY_FINISHED);
-	assert_true(visited_has(&visited, "Go back: ok"));
-	assert_true(visited_has(&visited, "Restart the application: ok"));
-	assert_true(visited_has(&visited, "Ask the application: ok"));
+	assert_true(play_has_visited(&visited, "Go back: ok"));
+	assert_true(play_has_visited(&visited, "Restart the application: ok"));
+	assert_true(play_has_visited(&visited, "Ask the application: ok"));
 	fixture_expect_rows(f, "SELECT version_num FROM alembic_version", "001_research_metrics");
 	fixture_expect_rows(f, "SELECT to_regclass('session_events') IS NULL", "t");
-	after = shell(f, STARTED_AT);
+	after = play_shell(f, STARTED_AT);
 	assert_string_not_equal(before, after);
-	expect_intents(f, "restart", 1);
+	play_expect_intents(f, "restart", 1);
 	free(before);
 	free(after);
 	strlist_fini(&visited);
@@ -269,15 +202,15 @@ static void runbook_unknown_revision_stamps_with_purge(void **state)
 	struct pty *p;
 
 	strlist_init(&visited);
-	stage(f, "unknown-revision");
+	play_stage(f, "unknown-revision");
 	p = armed_console_of(
 		f, "app", "app.blue = boardofone-api-1\napp.green = boardofone-green-api-1");
 	play_open(p, "unknown-revision");
 	assert_int_equal(play_runbook(p, answers, &visited), PLAY_FINISHED);
-	assert_true(visited_has(&visited, "Ask every image: ok"));
-	assert_true(visited_has(&visited, "Replace the rows: ok"));
+	assert_true(play_has_visited(&visited, "Ask every image: ok"));
+	assert_true(play_has_visited(&visited, "Replace the rows: ok"));
 	fixture_expect_rows(f, "SELECT version_num FROM alembic_version", "622dbc22743e");
-	expect_intents(f, "stamp", 1);
+	play_expect_intents(f, "stamp", 1);
 	strlist_fini(&visited);
 }
 
@@ -292,12 +225,12 @@ static void runbook_version_table_is_made_by_stamp(void **state)
 	struct pty *p;
 
 	strlist_init(&visited);
-	stage(f, "version-table-missing");
-	p = armed_console(f);
+	play_stage(f, "version-table-missing");
+	p = play_armed(f);
 	play_open(p, "version-table-missing");
 	assert_int_equal(play_runbook(p, answers, &visited), PLAY_FINISHED);
-	assert_true(visited_has(&visited, "See whether the database is empty: fail"));
-	assert_true(visited_has(&visited, "Record the revision: ok"));
+	assert_true(play_has_visited(&visited, "See whether the database is empty: fail"));
+	assert_true(play_has_visited(&visited, "Record the revision: ok"));
 	fixture_expect_rows(f, "SELECT version_num FROM alembic_version", "001_research_metrics");
 	strlist_fini(&visited);
 }
@@ -309,11 +242,11 @@ static void runbook_not_up_to_date_names_what_is_pending(void **state)
 	struct pty *p;
 
 	strlist_init(&visited);
-	p = armed_console(f);
+	p = play_armed(f);
 	play_open(p, "not-up-to-date");
 	assert_int_equal(play_runbook(p, NULL, &visited), PLAY_FINISHED);
-	assert_true(visited_has(&visited, "Compare with the heads: fail"));
-	assert_true(visited_has(&visited, "See what is pending: ok"));
+	assert_true(play_has_visited(&visited, "Compare with the heads: fail"));
+	assert_true(play_has_visited(&visited, "See what is pending: ok"));
 	fixture_expect_rows(f, "SELECT version_num FROM alembic_version", "001_research_metrics");
 	strlist_fini(&visited);
 }
@@ -329,12 +262,12 @@ static void runbook_multiple_heads_shows_both(void **state)
 	struct pty *p;
 
 	strlist_init(&visited);
-	stage(f, "multiple-heads");
-	p = armed_console(f);
+	play_stage(f, "multiple-heads");
+	p = play_armed(f);
 	play_open(p, "multiple-heads");
 	assert_int_equal(play_runbook(p, answers, &visited), PLAY_FINISHED);
-	assert_true(visited_has(&visited, "See the heads: ok"));
-	assert_true(visited_has(&visited, "See one head: fail"));
+	assert_true(play_has_visited(&visited, "See the heads: ok"));
+	assert_true(play_has_visited(&visited, "See one head: fail"));
 	strlist_fini(&visited);
 }
 
@@ -350,13 +283,13 @@ static void runbook_column_exists_records_the_revision(void **state)
 	struct pty *p;
 
 	strlist_init(&visited);
-	stage(f, "column-exists");
-	p = armed_console(f);
+	play_stage(f, "column-exists");
+	p = play_armed(f);
 	play_open(p, "column-exists");
 	assert_int_equal(play_runbook(p, answers, &visited), PLAY_FINISHED);
-	assert_true(visited_has(&visited, "Record the revision: ok"));
+	assert_true(play_has_visited(&visited, "Record the revision: ok"));
 	fixture_expect_rows(f, "SELECT version_num FROM alembic_version", "622dbc22743e");
-	expect_intents(f, "stamp", 1);
+	play_expect_intents(f, "stamp", 1);
 	strlist_fini(&visited);
 }
 
@@ -374,12 +307,12 @@ static void runbook_column_exists_stops_where_it_differs(void **state)
 	struct pty *p;
 
 	strlist_init(&visited);
-	stage(f, "column-exists");
-	p = armed_console(f);
+	play_stage(f, "column-exists");
+	p = play_armed(f);
 	play_open(p, "column-exists");
 	assert_int_equal(play_runbook(p, answers, &visited), PLAY_STOPPED);
 	fixture_expect_rows(f, "SELECT version_num FROM alembic_version", "001_research_metrics");
-	expect_intents(f, "stamp", 0);
+	play_expect_intents(f, "stamp", 0);
 	strlist_fini(&visited);
 }
 
@@ -396,15 +329,15 @@ static void runbook_invalid_index_is_dropped(void **state)
 	struct pty *p;
 
 	strlist_init(&visited);
-	stage(f, "invalid-index");
-	p = armed_console(f);
+	play_stage(f, "invalid-index");
+	p = play_armed(f);
 	play_open(p, "invalid-index");
 	assert_int_equal(play_runbook(p, answers, &visited), PLAY_FINISHED);
-	assert_true(visited_has(&visited, "Drop it: ok"));
-	assert_true(visited_has(&visited, "See that none is left: ok"));
+	assert_true(play_has_visited(&visited, "Drop it: ok"));
+	assert_true(play_has_visited(&visited, "See that none is left: ok"));
 	fixture_expect_rows(f, "SELECT to_regclass('idx_sessions_one_per_user') IS NULL", "t");
 	fixture_expect_rows(f, "SELECT count(*) FROM pg_index WHERE NOT indisvalid", "0");
-	expect_intents(f, "drop", 1);
+	play_expect_intents(f, "drop", 1);
 	strlist_fini(&visited);
 }
 
@@ -421,13 +354,13 @@ static void runbook_failed_deploy_left_nothing(void **state)
 	struct pty *p;
 
 	strlist_init(&visited);
-	stage(f, "column-exists");
-	p = armed_console(f);
+	play_stage(f, "column-exists");
+	p = play_armed(f);
 	play_open(p, "migration-failed-in-deploy");
 	assert_int_equal(play_runbook(p, answers, &visited), PLAY_FINISHED);
-	assert_true(visited_has(
+	assert_true(play_has_visited(
 		&visited, "See that the database is where it was before the deploy: ok"));
-	assert_true(visited_has(&visited, "Look for what it left: invalid indexes: ok"));
+	assert_true(play_has_visited(&visited, "Look for what it left: invalid indexes: ok"));
 	fixture_expect_rows(f, "SELECT version_num FROM alembic_version", "001_research_metrics");
 	strlist_fini(&visited);
 }
@@ -453,19 +386,19 @@ static void runbook_failed_deploy_left_half(void **state)
 	struct pty *p;
 
 	strlist_init(&visited);
-	stage(f, "half-applied");
-	p = armed_console(f);
+	play_stage(f, "half-applied");
+	p = play_armed(f);
 	play_open(p, "migration-failed-in-deploy");
 	assert_int_equal(play_runbook(p, failed, &visited), PLAY_STOPPED);
-	assert_true(visited_has(
+	assert_true(play_has_visited(
 		&visited, "See that the database is where it was before the deploy: fail"));
-	assert_true(visited_has(&visited, "Look for what it left: invalid indexes: fail"));
+	assert_true(play_has_visited(&visited, "Look for what it left: invalid indexes: fail"));
 	play_open(p, "invalid-index");
 	assert_int_equal(play_runbook(p, index, &visited), PLAY_FINISHED);
-	assert_true(visited_has(&visited, "Find the revision that made it: ok"));
+	assert_true(play_has_visited(&visited, "Find the revision that made it: ok"));
 	fixture_expect_rows(f, "SELECT count(*) FROM pg_index WHERE NOT indisvalid", "0");
 	fixture_expect_rows(f, "SELECT version_num FROM alembic_version", "622dbc22743e");
-	expect_intents(f, "drop", 1);
+	play_expect_intents(f, "drop", 1);
 	strlist_fini(&visited);
 }
 
@@ -492,7 +425,7 @@ static int serve(struct fixture *f, const char *status, pid_t *pid)
 
 	*pid = daemon_start(argv, -1, log, &err);
 	fixture_check(*pid > 0 ? 0 : -1, &err);
-	text = shell(f, wait);
+	text = play_shell(f, wait);
 	number = atoi(text);
 	assert_true(number > 0);
 	free(text);
@@ -511,7 +444,7 @@ static char *checkout(struct fixture *f)
 			   " git add -A && git -c user.name=t -c user.email=t@t commit -qm all",
 			path, path);
 
-	free(shell(f, script));
+	free(play_shell(f, script));
 	free(script);
 	return path;
 }
@@ -565,11 +498,11 @@ static void runbook_health_check_says_what_fails(void **state)
 	assert_int_equal(play_runbook(p, answers, &visited), PLAY_FINISHED);
 	expect_check_fails(f);
 	daemon_stop(server);
-	assert_true(visited_has(&visited, "Current is the head: fail"));
-	assert_true(visited_has(&visited, "The image is what git says: ok"));
-	assert_true(visited_has(&visited, "The colours agree: ok"));
-	assert_true(visited_has(&visited, "The application reaches the database: fail"));
-	assert_true(visited_has(&visited, "There are connections left: ok"));
+	assert_true(play_has_visited(&visited, "Current is the head: fail"));
+	assert_true(play_has_visited(&visited, "The image is what git says: ok"));
+	assert_true(play_has_visited(&visited, "The colours agree: ok"));
+	assert_true(play_has_visited(&visited, "The application reaches the database: fail"));
+	assert_true(play_has_visited(&visited, "There are connections left: ok"));
 	fixture_expect_rows(f, "SELECT version_num FROM alembic_version", "001_research_metrics");
 	free(line);
 	free(repository);
@@ -587,12 +520,12 @@ static void runbook_debugging_shows_everything(void **state)
 	struct pty *p;
 
 	strlist_init(&visited);
-	p = armed_console(f);
+	p = play_armed(f);
 	play_open(p, "debugging");
 	assert_int_equal(play_runbook(p, answers, &visited), PLAY_FINISHED);
-	assert_true(visited_has(&visited, "History: ok"));
-	assert_true(visited_has(&visited, "The chain: ok"));
-	assert_true(visited_has(&visited, "One table: columns: ok"));
+	assert_true(play_has_visited(&visited, "History: ok"));
+	assert_true(play_has_visited(&visited, "The chain: ok"));
+	assert_true(play_has_visited(&visited, "One table: columns: ok"));
 	strlist_fini(&visited);
 }
 
@@ -622,10 +555,11 @@ static void runbook_standard_deployment_watches_step_7(void **state)
 	p = armed_console_of(f, "db_name", line);
 	play_open(p, "standard-deployment");
 	assert_int_equal(play_runbook(p, answers, &visited), PLAY_HALTED);
-	free(shell(f, "$DOCKER -H $DOCKER_HOST exec $APP_CONTAINER uv run alembic upgrade head"));
+	free(play_shell(
+		f, "$DOCKER -H $DOCKER_HOST exec $APP_CONTAINER uv run alembic upgrade head"));
 	assert_int_equal(play_runbook(p, after, &visited), PLAY_FINISHED);
-	assert_true(visited_has(&visited, "Watch step 7: ok"));
-	assert_true(visited_has(&visited, "Read the deploy's log: ok"));
+	assert_true(play_has_visited(&visited, "Watch step 7: ok"));
+	assert_true(play_has_visited(&visited, "Read the deploy's log: ok"));
 	fixture_expect_rows(f, "SELECT version_num FROM alembic_version", "622dbc22743e");
 	free(line);
 	free(log);
@@ -657,7 +591,7 @@ static struct pty *development(struct fixture *f, const char *repository)
 			    " not (old and to is None), /' migrations/env.py &&"
 			    " DATABASE_URL=postgresql://bo1@%s:5432/dev alembic upgrade head",
 		repository, address);
-	free(shell(f, script));
+	free(play_shell(f, script));
 	text = mem_printf(form, address, repository, address, repository);
 	config = fixture_write(f, "config", text);
 	p = fixture_open(f, 40, 120, (const char *const[]){ "-c", config, "dev", NULL });
@@ -688,25 +622,25 @@ static void runbook_migration_is_created_and_tested(void **state)
 	p = development(f, repository);
 	play_open(p, "create-migration");
 	assert_int_equal(play_runbook(p, create, &visited), PLAY_FINISHED);
-	assert_true(visited_has(&visited, "Make the revision: ok"));
-	assert_true(visited_has(&visited, "Read its id: ok"));
+	assert_true(play_has_visited(&visited, "Make the revision: ok"));
+	assert_true(play_has_visited(&visited, "Read its id: ok"));
 	pty_key(p, "R");
 	pty_wait_text(p, "add_user_pref", PTY_WAIT_MS);
 	play_open(p, "test-migration");
 	assert_int_equal(play_runbook(p, test, &visited), PLAY_FINISHED);
-	assert_true(visited_has(&visited, "It is gone: ok"));
-	assert_true(visited_has(&visited, "And once more: ok"));
-	assert_true(visited_has(&visited, "The tests pass: ok"));
+	assert_true(play_has_visited(&visited, "It is gone: ok"));
+	assert_true(play_has_visited(&visited, "And once more: ok"));
+	assert_true(play_has_visited(&visited, "The tests pass: ok"));
 	script = mem_printf("cd %s && sed -n 's/^revision: str = .\\(.*\\).$/\\1/p'"
 			    " $(ls -t migrations/versions/*.py | head -n 1)",
 		repository);
-	id = shell(f, script);
+	id = play_shell(f, script);
 	id[strcspn(id, "\n")] = '\0';
 	free(script);
 	script = mem_printf("psql -XqAt -d 'host=%s user=bo1 dbname=dev' -c"
 			    " 'SELECT version_num FROM alembic_version' | grep -qx %s",
 		range_value(f->range, "DB_ADDR"), id);
-	free(shell(f, script));
+	free(play_shell(f, script));
 	pty_stop(p);
 	f->pty = NULL;
 	free(range_psql(f->range, "DROP DATABASE dev WITH (FORCE)", &err));
@@ -734,14 +668,14 @@ static void runbook_legacy_sql_is_applied_and_recorded(void **state)
 		"ALTER TABLE sql_migrations ADD COLUMN applied_as text"
 		" DEFAULT current_setting('application_name')",
 		&err));
-	p = armed_console(f);
+	p = play_armed(f);
 	play_open(p, "legacy-sql-hotfix");
 	assert_int_equal(play_runbook(p, answers, &visited), PLAY_FINISHED);
-	assert_true(visited_has(&visited, "See it recorded: ok"));
+	assert_true(play_has_visited(&visited, "See it recorded: ok"));
 	fixture_expect_rows(f,
 		"SELECT filename FROM sql_migrations WHERE applied_as LIKE 'pgoncall-______'",
 		"003_contributions_persona_index.sql");
-	expect_intents(f, "apply", 1);
+	play_expect_intents(f, "apply", 1);
 	free(range_psql(f->range,
 		"DELETE FROM sql_migrations WHERE filename LIKE '003_contributions%';"
 		" DROP INDEX IF EXISTS idx_contributions_persona_code;"
