@@ -175,8 +175,9 @@ static bool has_file(const struct migration_graph *graph, const char *file)
 	return false;
 }
 
+/* n_compiled: how many of the compiled files were told. */
 static void carry_problems(const struct migration_graph *graph, const struct migration_told *told,
-	const char *who, struct migration_problems *out)
+	size_t n_compiled, const char *who, struct migration_problems *out)
 {
 	const struct migration_problem *p;
 	size_t i, k;
@@ -187,9 +188,12 @@ static void carry_problems(const struct migration_graph *graph, const struct mig
 			if (strcmp(p->code, file_codes[k]) == 0)
 				migration_problems_add(
 					out, p->code, p->fatal, p->path, p->line, "%s", p->text);
-		if (strcmp(p->code, "compiled-only") == 0)
+		if (strcmp(p->code, "compiled-only") == 0 && n_compiled)
 			migration_problems_add(out, p->code, p->fatal, p->path, p->line,
-				"%s; what %s said is shown", p->text, who);
+				"%s; what %s said of %zu is shown", p->text, who, n_compiled);
+		else if (strcmp(p->code, "compiled-only") == 0)
+			migration_problems_add(
+				out, p->code, p->fatal, p->path, p->line, "%s", p->text);
 		if (strcmp(p->code, "dynamic-value") != 0)
 			continue;
 		if (told_of_file(told, told_base_name(p->path)))
@@ -205,12 +209,13 @@ struct migration_graph *migration_told_apply(
 	const struct migration_graph *graph, const struct migration_told *told, const char *who)
 {
 	const struct migration_revision **order = migration_graph_in_file_order(graph);
-	struct migration_revision *take = mem_calloc(graph->n + told->n + graph->problems.n + 1, sizeof(*take));
+	struct migration_revision *take =
+		mem_calloc(graph->n + told->n + graph->problems.n + 1, sizeof(*take));
 	const struct migration_told_revision *found;
 	struct migration_problems problems;
 	struct migration_graph *filled = NULL;
 	const struct migration_problem *p;
-	size_t i, n, used = 0;
+	size_t i, n, used = 0, n_compiled = 0;
 
 	for (n = 0; n < graph->n; n++) {
 		migration_revision_copy(&take[n], order[n]);
@@ -236,11 +241,12 @@ struct migration_graph *migration_told_apply(
 			has_file(graph, told->items[i].file))
 			continue;
 		take_told(&take[n++], &told->items[i], told->items[i].file);
-		used++;
+		n_compiled++;
 	}
+	used += n_compiled;
 	if (used) {
 		migration_problems_init(&problems);
-		carry_problems(graph, told, who, &problems);
+		carry_problems(graph, told, n_compiled, who, &problems);
 		filled = migration_graph_new(take, n, &problems);
 	}
 	for (i = 0; !used && i < n; i++)

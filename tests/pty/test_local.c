@@ -127,7 +127,7 @@ static void revisions_without_a_source_are_told(void **state)
 		expect_history(f, targets[i],
 			"6 revisions are here only as compiled files \\(.pyc; sourceless is set\\), "
 			"which cannot be read from source: only Alembic's own history knows them; "
-			"what alembic in .*/app said is shown",
+			"what alembic in .*/app said of 6 is shown",
 			true);
 }
 

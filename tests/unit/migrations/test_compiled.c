@@ -116,7 +116,14 @@ static void compiled_are_filled_in_by_what_alembic_says(void **state)
 	assert_int_equal(filled->revisions[0].parents.n, 1);
 	problem = migration_problems_find(&filled->problems, "compiled-only");
 	assert_non_null(problem);
-	assert_non_null(strstr(problem->text, "; what alembic in app said is shown"));
+	assert_non_null(strstr(problem->text, "; what alembic in app said of 2 is shown"));
+	migration_told_fini(&told);
+	migration_graph_free(filled);
+	/* Of one it knows nothing. */
+	migration_told_init(&told, said, (size_t)(strstr(said, "Rev: a") - said));
+	filled = migration_told_apply(graph, &told, "alembic in app");
+	problem = migration_problems_find(&filled->problems, "compiled-only");
+	assert_non_null(strstr(problem->text, "; what alembic in app said of 1 is shown"));
 	migration_told_fini(&told);
 	migration_graph_free(filled);
 	migration_graph_free(graph);
