@@ -120,6 +120,8 @@ static void keep(struct log_splitter *splitter, const char *bytes, size_t len)
 
 /* How much later than the one before it a piece of a line may come. */
 #define PIECE_NS CLOCK_NS_PER_S
+/* "2025-01-27T" */
+#define DAY_LEN 11
 
 /* Digits after the seconds of a timestamp that has such. */
 static size_t fraction_digits(const char *stamp, size_t len)
@@ -135,29 +137,47 @@ static size_t fraction_digits(const char *stamp, size_t len)
  * monitor wherever what it read at once ended. Those inside the line, which begins at `at`, go. They
  * are no earlier than the line's own and are of nanoseconds; a time that belongs to the text was
  * taken before the line was written. */
-static void drop_piece_stamps(struct buf *line, size_t at, int64_t line_ns)
+static void drop_stamps_of_day(struct buf *line, size_t at, const char *day, int64_t *line_ns)
 {
 	char *found = line->data + at, *end;
 	size_t used, left;
 	int64_t ns;
 
 	for (; (end = line->data + line->len) > found; found++) {
-		/* Of the same day as the first. */
-		found = memmem(found, (size_t)(end - found), line->data, 11);
+		found = memmem(found, (size_t)(end - found), day, DAY_LEN);
 		if (!found)
 			return;
 		left = (size_t)(end - found);
 		used = log_parse_time(found, left, &ns);
-		if (!used || used == left || found[used] != ' ' || ns < line_ns ||
-			ns - line_ns > PIECE_NS || fraction_digits(found, left) < 7)
+		if (!used || used == left || found[used] != ' ' || ns < *line_ns ||
+			ns - *line_ns > PIECE_NS || fraction_digits(found, left) < 7)
 			continue;
 		used++;
 		memmove(found, found + used, left - used);
 		line->len -= used;
 		line->data[line->len] = '\0';
-		line_ns = ns;
+		*line_ns = ns;
 		found--;
 	}
+}
+
+static void drop_piece_stamps(struct buf *line, size_t at, int64_t line_ns)
+{
+	char day[DAY_LEN + 1], next[64];
+	struct tm tm = { 0 };
+
+	memcpy(day, line->data, DAY_LEN);
+	day[DAY_LEN] = '\0';
+	drop_stamps_of_day(line, at, day, &line_ns);
+	/* The last pieces may be of the next day. */
+	if (memcmp(line->data + DAY_LEN, "23:59:59", 8) != 0)
+		return;
+	tm.tm_year = read_number(day, DAY_LEN, 0, 4) - 1900;
+	tm.tm_mon = read_number(day, DAY_LEN, 5, 2) - 1;
+	tm.tm_mday = read_number(day, DAY_LEN, 8, 2) + 1;
+	timegm(&tm);
+	if (strftime(next, sizeof(next), "%Y-%m-%dT", &tm) == DAY_LEN)
+		drop_stamps_of_day(line, at, next, &line_ns);
 }
 
 /* The line is complete; `end` is the byte that ended it, or NUL at the end of the stream. */

@@ -135,6 +135,12 @@ static void split_puts_a_long_line_together(void **state)
 	       "42025-01-27T10:00:00"
 	       ".923456789Z 21\n",
 		true, 0, "[count 421@1737972000.123456789]");
+	/* Over midnight, and the end of a year. */
+	expect("2024-12-31T23:59:59.900000000Z coun2024-12-31T23:59:59.950000000Z t "
+	       "42025-01-01T00:00:00.100000000Z 21\n",
+		true, 0, "[count 421@1735689599.900000000]");
+	expect("2024-12-31T12:59:59.900000000Z a 2025-01-01T00:00:00.100000000Z b\n", true, 0,
+		"[a 2025-01-01T00:00:00.100000000Z b@1735649999.900000000]");
 }
 
 /* Times that are the text's own: taken before it was written, or not of nanoseconds, or far ahead. */
