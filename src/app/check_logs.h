@@ -11,21 +11,29 @@
 #define CHECK_LOGS_AGO_NS (15 * 60 * CLOCK_NS_PER_S)
 #define CHECK_LOGS_TAIL   2000 /* lines of each log */
 
+struct check_log {
+	int64_t last_ns;    /* of the last line with a time; 0: none had one */
+	int64_t changed_ns; /* see struct target_log */
+	uint64_t lines, recent;
+	bool ended;
+};
+
 struct check_logs {
 	struct strlist names; /* the configured ones; the deploy's is another machine's story */
 	struct log_trouble trouble;
-	int64_t last_ns[LOG_SOURCES_MAX]; /* of the last line with a time; 0: none had one */
-	bool ended[LOG_SOURCES_MAX];
+	struct check_log logs[LOG_SOURCES_MAX];
 	size_t n_ended;
-	uint64_t lines;
+	uint64_t lines;    /* of the last minutes */
+	uint64_t timeless; /* those of them that may be older: nothing tells */
 	struct err failed; /* of the first that could not be read */
 };
 
 /* Start with a zeroed struct. Says in the options that logs are wanted, where there are any. */
 void check_logs_init(struct check_logs *logs, struct target_options *options);
 void check_logs_fini(struct check_logs *logs);
-/* As of struct target_events. */
-void check_logs_on_line(struct check_logs *logs, size_t source, struct log_line *line_take);
+/* As of struct target_events; changed_ns: see struct target_log. */
+void check_logs_on_line(
+	struct check_logs *logs, size_t source, int64_t changed_ns, struct log_line *line_take);
 void check_logs_on_end(struct check_logs *logs, size_t source, const struct err *err);
 bool check_logs_are_read(const struct check_logs *logs);
 /* The line and the findings of what came so far; graph may be NULL. */

@@ -240,8 +240,10 @@ static void check_on_health(void *arg, const struct check_report *report)
 static void check_on_log_line(void *arg, size_t source, struct log_line *line_take)
 {
 	struct check_one *one = arg;
+	size_t n;
+	const struct target_log *logs = target_logs(one->target, &n);
 
-	check_logs_on_line(&one->logs, source, line_take);
+	check_logs_on_line(&one->logs, source, source < n ? logs[source].changed_ns : 0, line_take);
 }
 
 static void check_on_log_end(void *arg, size_t source, const struct err *err)
@@ -328,7 +330,10 @@ static void check_on_timeout(struct loop_timer *timer, void *arg)
 	(void)timer;
 	err_set(&err, ERR_TIMEOUT, "no answer within %d s", CHECK_TIMEOUT_MS / 1000);
 	for (i = 0; i < all->n; i++)
-		check_on_error(&all->ones[i], &err, false);
+		if (all->ones[i].asked_all)
+			check_conclude(&all->ones[i]);
+		else
+			check_on_error(&all->ones[i], &err, false);
 }
 
 static void check_open(struct check_one *one, const struct config_section *section)

@@ -69,6 +69,7 @@ struct target_source {
 	struct log_resume resume;
 
 	struct log_zone zone;              /* of files and of the deploy's log */
+	bool told_zone;                    /* that it is another than the host's */
 
 	/* Files: the first lines of a stream begun again wait until it is known which are new. */
 	struct log_tail tail;

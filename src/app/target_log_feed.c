@@ -290,6 +290,19 @@ static void feed_on_catch_up(struct loop_timer *timer, void *arg)
 	feed_caught_up(arg);
 }
 
+/* What was found out about the file, before its lines. */
+static void feed_file_is(struct target_source *source)
+{
+	struct target_log *log = &source->target->logs[source->index];
+
+	log->changed_ns = source->zone.changed_ns;
+	if (source->zone.other && !source->told_zone && !source->target->log_options.once)
+		log_feed_note(source, 0,
+			"its times are read as UTC, not as the host's: so they agree with when "
+			"the file was written");
+	source->told_zone = source->zone.other;
+}
+
 static void feed_file(struct target_source *source, const struct log_raw *raw)
 {
 	struct target_caught *caught;
@@ -302,8 +315,10 @@ static void feed_file(struct target_source *source, const struct log_raw *raw)
 	if (source->expect_identity) {
 		source->expect_identity = false;
 		if (raw->len && raw->text[0] == '@' &&
-			log_zone_read(raw->text + 1, raw->len - 1, &source->zone))
+			log_zone_read_file(raw->text + 1, raw->len - 1, &source->zone)) {
+			feed_file_is(source);
 			return;
+		}
 	}
 	if (!source->catch_up) {
 		feed_file_line(source, raw);

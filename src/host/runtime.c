@@ -174,7 +174,7 @@ static void logs_add_tail(
 }
 
 /* podman's --tail puts the pieces that a line is kept in behind the wrong lines (4.3), so it is asked
- * only since when, to the second, the last lines are. */
+ * only since when, to the second, the last lines are. Its own words may come first. */
 static void podman_logs_find_tail(
 	const struct host_runtime *runtime, const struct host_logs *logs, struct buf *out)
 {
@@ -184,7 +184,10 @@ static void podman_logs_find_tail(
 	logs_add_tail(logs, "--tail", NULL, out);
 	host_command_add(out, logs->container);
 	buf_add_str(out,
-		" 2>&1 | sed -n '1s/^\\([0-9-]*T[0-9:]*\\)[.0-9]*\\([-+0-9:Z]*\\) .*/\\1\\2/p'); ");
+		" 2>&1 | sed -n 's/^\\([0-9]\\{4\\}-[0-9-]*T[0-9:]*\\)[.0-9]*\\([-+0-9:Z]*\\) "
+		".*/\\1\\2/p' | "
+		"head -n 1); ");
+	buf_printf(out, "[ \"$s\" ] && s=--since=$s || s=--tail=%ld; ", logs->tail);
 }
 
 static int container_logs(const struct host_runtime *runtime, const struct host_logs *logs,
@@ -214,7 +217,7 @@ static int container_logs(const struct host_runtime *runtime, const struct host_
 	if (!find_tail)
 		logs_add_since(runtime, logs, out);
 	if (find_tail)
-		buf_add_str(out, " ${s:+--since \"$s\"}");
+		buf_add_str(out, " \"$s\"");
 	else
 		logs_add_tail(logs, "--tail", NULL, out);
 	host_command_add(out, logs->container);
@@ -293,10 +296,21 @@ static int bare_files(const struct host_runtime *runtime, const char *container,
 	return 0;
 }
 
+/* "@+0900 CHANGED LINE", for log_zone_read_file. What is no plain file is read only once. */
+static void bare_add_identity(const char *path, struct buf *out)
+{
+	buf_add_str(out, "f=");
+	bare_add_directory(path, out);
+	buf_add_str(out, "; l=; { [ -f \"$f\" ] && l=$(tail -c 16384 -- \"$f\" | LC_ALL=C grep -aE "
+			 "'^\\[?[0-9]{4}-[0-9]{2}-[0-9]{2}[T ]' | tail -n 1 | cut -c 1-40); "
+			 "printf '@%s %s %s\\n' \"$(date +%z)\" \"$(stat -L -c %Y -- \"$f\")\" "
+			 "\"$l\"; } 2>/dev/null; ");
+}
+
 static void bare_logs_file(const char *path, const struct host_logs *logs, struct buf *out)
 {
 	if (logs->identify)
-		buf_add_str(out, "date +@%z; ");
+		bare_add_identity(path, out);
 	buf_add_str(out, "exec tail");
 	logs_add_tail(logs, "-n", "+1", out);
 	if (logs->follow)

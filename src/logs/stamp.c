@@ -130,6 +130,50 @@ bool log_zone_read(const char *text, size_t len, struct log_zone *zone)
 	return true;
 }
 
+/* How far a line's time and that of the file may be apart: it is written after it was made. */
+#define WRITTEN_WITHIN_NS (60 * CLOCK_NS_PER_S)
+
+static bool is_written_then(int64_t line_ns, int64_t changed_ns)
+{
+	return line_ns - changed_ns <= WRITTEN_WITHIN_NS &&
+	       changed_ns - line_ns <= WRITTEN_WITHIN_NS;
+}
+
+static bool zone_is_utc(const struct log_zone *zone, const char *line, size_t len)
+{
+	const struct log_zone utc = { .known = true };
+	bool has_time = false, says_zone = false;
+	int64_t ns = 0;
+
+	if (!zone->changed_ns || !zone->east_s)
+		return false;
+	log_stamp_read(line, len, &says_zone, NULL);
+	log_stamp_read_in(line, len, &utc, &has_time, &ns);
+	return has_time && !says_zone && is_written_then(ns, zone->changed_ns) &&
+	       !is_written_then(ns - zone->east_s * CLOCK_NS_PER_S, zone->changed_ns);
+}
+
+bool log_zone_read_file(const char *text, size_t len, struct log_zone *zone)
+{
+	size_t at = 6;
+	int64_t seconds = 0;
+
+	if (len < 5 || !log_zone_read(text, 5, zone))
+		return false;
+	zone->changed_ns = 0;
+	zone->other = false;
+	for (; at < len && is_digit(text[at]) && at < 6 + 11; at++)
+		seconds = seconds * 10 + text[at] - '0';
+	if (len < 6 || text[5] != ' ' || at == 6 || at >= len || text[at] != ' ')
+		return true;
+	zone->changed_ns = seconds * CLOCK_NS_PER_S;
+	at++;
+	zone->other = zone_is_utc(zone, text + at, len - at);
+	if (zone->other)
+		zone->east_s = 0;
+	return true;
+}
+
 size_t log_stamp_read(const char *text, size_t len, bool *has_time, int64_t *wall_ns)
 {
 	return log_stamp_read_in(text, len, NULL, has_time, wall_ns);

@@ -629,6 +629,60 @@ static void batch_check_does_not_wait_for_logs(void **state)
 	free(fifo);
 }
 
+/* The same on this machine, which is two hours east then; the pattern is grep -E's. */
+static void expect_verdict_east(
+	struct fixture *f, const char *logs, int status, const char *pattern)
+{
+	char *line = mem_printf("logs = %s", logs);
+	char *first = fixture_vary(f, "RANGE_CONFIG", "check1.conf", "logs", line);
+	char *path = fixture_vary_file(f, first, "check.conf", "ssh", "ssh = none");
+	struct strlist program;
+	char *script;
+
+	strlist_init(&program);
+	assert_int_equal(sandbox_program(&program, NULL), 0);
+	script = mem_printf(
+		"status=0; TZ=XYZ-2 HOME=$home %s -c %s check prod >$home/out || status=$?;"
+		"grep -E '%s' $home/out && test $status = %d && exit; "
+		"cat $home/out >&2; exit 1",
+		program.items[program.n - 1], path, pattern, status);
+	logs_shell(f, script);
+	free(script);
+	strlist_fini(&program);
+	free(path);
+	free(first);
+	free(line);
+}
+
+/* Files of a program that writes UTC where the place is two hours east, or writes no times at all. */
+static void batch_check_knows_when_a_file_was_written(void **state)
+{
+	struct fixture *f = *state;
+	char *utc = mem_printf("file:%s/utc.log", f->home);
+	char *strange = mem_printf("file:%s/strange.log", f->home);
+	char *bare = mem_printf("file:%s/bare.log", f->home);
+	char *both = mem_printf("%s no-such", utc);
+
+	logs_shell(f, "export TZ=UTC; cd $home;"
+		      "date '+%F %T ERROR:  column already exists' >utc.log;"
+		      "TZ=XYZ5 date '+%F %T ERROR:  column already exists' >strange.log;"
+		      "echo 'ERROR:  column already exists' >bare.log");
+	expect_verdict_east(f, utc, 1, "WARNING +logs +1 kind of error in the 1 line of the last");
+	expect_verdict_east(f, both, 3,
+		"UNKNOWN +logs +there is no container no-such.*; 1 kind of error in the 1 line ");
+	expect_verdict_east(f, strange, 3,
+		"UNKNOWN +logs +.*strange.log was written to at [0-9:]+, and its last line "
+		"says [0-9:]+: its times are of another zone");
+	expect_verdict_east(f, bare, 1,
+		"WARNING +logs +1 kind of error in the 1 line .*1 without a time, perhaps older");
+	logs_shell(f, "touch -d '2 hours ago' $home/bare.log");
+	expect_verdict_east(f, bare, 1, "ok +logs +0 kinds of error in the 0 lines");
+	free(both);
+	free(bare);
+	free(strange);
+	free(utc);
+}
+
 static int remove_noise(void **state)
 {
 	struct fixture *f = *state;
@@ -640,7 +694,7 @@ static int remove_noise(void **state)
 	return fixture_teardown(state);
 }
 
-int main(void)
+int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test_setup_teardown(
@@ -670,7 +724,11 @@ int main(void)
 			batch_check_reads_the_logs, fixture_setup, remove_noise),
 		cmocka_unit_test_setup_teardown(
 			batch_check_does_not_wait_for_logs, fixture_setup, remove_noise),
+		cmocka_unit_test_setup_teardown(
+			batch_check_knows_when_a_file_was_written, fixture_setup, remove_noise),
 	};
 
+	if (argc > 1)
+		cmocka_set_test_filter(argv[1]);
 	return cmocka_run_group_tests(tests, fixture_group_setup, fixture_group_teardown);
 }

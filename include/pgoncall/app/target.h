@@ -70,6 +70,8 @@ struct target_log {
 	char state[160];  /* "following", "ended (exit 0), again in 3 s" */
 	bool following;
 	uint64_t lines;   /* that came */
+	/* A file: when it had been written to last, as reading began; 0: not known. */
+	int64_t changed_ns;
 };
 
 /* The name of the log of the local command `deploy_log`. */

@@ -307,9 +307,9 @@ static void runtime_logs_builds_golden_lines(void **state)
 	assert_int_equal(host_runtime_logs(&podman, &logs, &line, NULL), 0);
 	expect_line(&line,
 		"s=$(podman --root /r --runtime /usr/sbin/runc logs --timestamps --tail 200 api-1 "
-		"2>&1 | sed -n '1s/^\\([0-9-]*T[0-9:]*\\)[.0-9]*\\([-+0-9:Z]*\\) .*/\\1\\2/p'); "
-		"exec podman --root /r --runtime /usr/sbin/runc logs -f --timestamps ${s:+--since "
-		"\"$s\"} api-1");
+		"2>&1 | sed -n 's/^\\([0-9]\\{4\\}-[0-9-]*T[0-9:]*\\)[.0-9]*\\([-+0-9:Z]*\\) "
+		".*/\\1\\2/p' | head -n 1); [ \"$s\" ] && s=--since=$s || s=--tail=200; "
+		"exec podman --root /r --runtime /usr/sbin/runc logs -f --timestamps \"$s\" api-1");
 	logs = (struct host_logs){ .container = "api-1", .tail = -1 };
 	assert_int_equal(host_runtime_logs(&docker, &logs, &line, NULL), 0);
 	expect_line(&line, "docker logs api-1");
@@ -327,7 +327,11 @@ static void runtime_logs_of_a_bare_host(void **state)
 	expect_line(&line, "exec tail -n 50 -F -- '/var/log/it'\\''s.log'");
 	logs.identify = true;
 	assert_int_equal(host_runtime_logs(&bare, &logs, &line, NULL), 0);
-	expect_line(&line, "date +@%z; exec tail -n 50 -F -- '/var/log/it'\\''s.log'");
+	expect_line(&line,
+		"f='/var/log/it'\\''s.log'; l=; { [ -f \"$f\" ] && l=$(tail -c 16384 -- \"$f\" | "
+		"LC_ALL=C grep -aE '^\\[?[0-9]{4}-[0-9]{2}-[0-9]{2}[T ]' | tail -n 1 | cut -c "
+		"1-40); printf '@%s %s %s\\n' \"$(date +%z)\" \"$(stat -L -c %Y -- \"$f\")\" "
+		"\"$l\"; } 2>/dev/null; exec tail -n 50 -F -- '/var/log/it'\\''s.log'");
 	logs.identify = false;
 	logs = (struct host_logs){ .container = "file:/x", .tail = -1 };
 	assert_int_equal(host_runtime_logs(&bare, &logs, &line, NULL), 0);

@@ -165,6 +165,43 @@ static void forms_github_lines_lose_their_columns(void **state)
 	buf_fini(&out);
 }
 
+/* What a file's last line and the time when it was written say together. 1737972000: 10:00 UTC. */
+static void forms_a_file_tells_its_zone(void **state)
+{
+	static const struct {
+		const char *said;
+		int east_s;
+		bool other;
+	} cases[] = {
+		{ "+0900 1737972000 2025-01-27 19:00:00,123 INFO it is the place's", 32400, false },
+		{ "+0900 1737972000 2025-01-27 10:00:00,123 INFO it is UTC", 0, true },
+		{ "-0500 1737972059 [2025-01-27 10:00:00] it is UTC", 0, true },
+		{ "-0500 1737972000 2025-01-27 05:00:00 it is the place's", -18000, false },
+		/* It says so itself, or nothing fits, or nothing is known. */
+		{ "+0900 1737972000 2025-01-27T10:00:00Z INFO", 32400, false },
+		{ "+0900 1737972000 2025-01-27 10:02:00 INFO", 32400, false },
+		{ "+0900 1737972000 2025-01-27", 32400, false },
+		{ "+0900 1737972000 ", 32400, false },
+		{ "+0900  2025-01-27 10:00:00 INFO", 32400, false },
+		{ "+0900", 32400, false },
+		{ "+0000 1737972000 2025-01-27 10:00:00 INFO", 0, false },
+	};
+	struct log_zone zone;
+	size_t i;
+
+	(void)state;
+	for (i = 0; i < sizeof(cases) / sizeof(cases[0]); i++) {
+		memset(&zone, 0, sizeof(zone));
+		assert_true(log_zone_read_file(cases[i].said, strlen(cases[i].said), &zone));
+		assert_true(zone.known);
+		assert_int_equal(zone.east_s, cases[i].east_s);
+		assert_int_equal(zone.other, cases[i].other);
+	}
+	assert_true(log_zone_read_file("+0900 17 x", 10, &zone) && zone.changed_ns == 17000000000);
+	assert_false(log_zone_read_file("0900 17 x", 9, &zone));
+	assert_false(log_zone_read_file("", 0, &zone));
+}
+
 static void forms_times_without_a_zone_are_of_the_place(void **state)
 {
 	static const char *const none[] = { "", "0100", "+100", "+01:00", "+01000", "+0a00" };
@@ -199,6 +236,7 @@ int main(void)
 		cmocka_unit_test(forms_json_levels_go_by_the_field),
 		cmocka_unit_test(forms_journal_entries_become_lines),
 		cmocka_unit_test(forms_own_timestamps_are_found),
+		cmocka_unit_test(forms_a_file_tells_its_zone),
 		cmocka_unit_test(forms_times_without_a_zone_are_of_the_place),
 		cmocka_unit_test(forms_github_lines_lose_their_columns),
 	};
