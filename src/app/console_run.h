@@ -122,8 +122,6 @@ void run_start(struct app_run *r);
 char *run_refusal(struct app_run *r);
 /* The program leaves while something runs: its result is unknown. */
 void run_abandon(struct app_run *r);
-bool run_has_step_on(const struct app_run *r, enum runbook_place place);
-
 struct transport *run_transport(struct app_run *r);
 
 /* console_run_stop.c */

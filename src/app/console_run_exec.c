@@ -79,7 +79,7 @@ void run_confirm(struct app_run *r)
 	request.level = app_confirm_level(r->run->level);
 	request.question = question;
 	request.statement = r->run->command.shown;
-	request.host = step->place == RUNBOOK_ON_LOCAL ? "this machine"
+	request.host = run_place_is_here(&r->place, step->place) ? "this machine"
 						       : config_get(r->app->section, CONFIG_SSH);
 	request.database = config_get(r->app->section, CONFIG_DB_NAME);
 	request.role = snapshot ? snapshot->server.role : NULL;
@@ -102,7 +102,7 @@ static void run_request(const struct app_run *r, struct gate_request *request)
 	const struct runbook_step *step = runbook_run_step(r->run);
 
 	runbook_run_request(r->run, request);
-	request->standby_ok = step->place == RUNBOOK_ON_LOCAL;
+	request->standby_ok = run_place_is_here(&r->place, step->place);
 }
 
 char *run_refusal(struct app_run *r)
@@ -264,17 +264,12 @@ static void run_on_done(void *arg, const struct runbook_result *result)
 	run_result_event(r, result);
 }
 
-bool run_has_step_on(const struct app_run *r, enum runbook_place place)
-{
-	return runbook_run_step(r->run)->language == RUNBOOK_SH &&
-	       runbook_run_step(r->run)->place == place;
-}
-
 struct transport *run_transport(struct app_run *r)
 {
 	static const struct transport_events none = { NULL, NULL, NULL, NULL };
+	const struct runbook_step *step = runbook_run_step(r->run);
 
-	if (!run_has_step_on(r, RUNBOOK_ON_LOCAL))
+	if (step->language != RUNBOOK_SH || !run_place_is_here(&r->place, step->place))
 		return target_transport(r->app->target);
 	if (!r->local)
 		r->local = local_transport_open(r->app->loop, &none);

@@ -156,7 +156,7 @@ void run_look(struct app_run *r)
 	buf_clear(&r->evidence.text);
 	look_add_versions(snapshot, &r->evidence.text);
 	look_add_sessions(r, snapshot, &r->evidence.text);
-	if (step->language == RUNBOOK_SH && !r->nameless && step->place != RUNBOOK_ON_LOCAL &&
+	if (step->language == RUNBOOK_SH && !r->nameless && !run_place_is_here(&r->place, step->place) &&
 		target_transport(r->app->target))
 		look_for_process(r);
 	else

@@ -183,7 +183,7 @@ static int stop_prepare(struct app_run *r, struct err *err)
 		r->stop.mark = mem_strdup(r->marked.mark);
 		r->stop.target = app_target_name(r->app);
 		r->stop.writes = step->mode == RUNBOOK_WRITE;
-		r->stop.local = step->place == RUNBOOK_ON_LOCAL;
+		r->stop.local = run_place_is_here(&r->place, step->place);
 	}
 	buf_fini(&line);
 	buf_fini(&script);
@@ -282,7 +282,7 @@ void run_stop_ask(struct app_run *r)
 	request.level = app_confirm_level(level);
 	request.question = question;
 	request.statement = r->stop.statement;
-	request.host = runbook_run_step(r->run)->place == RUNBOOK_ON_LOCAL
+	request.host = run_place_is_here(&r->place, runbook_run_step(r->run)->place)
 			       ? "this machine"
 			       : config_get(r->app->section, CONFIG_SSH);
 	request.database = config_get(r->app->section, CONFIG_DB_NAME);

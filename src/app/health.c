@@ -50,7 +50,7 @@ static const char *health_var(const struct health *health, const char *name)
 
 static bool url_is_asked_there(const struct health *health)
 {
-	return strcmp(config_get(target_section(health->target), CONFIG_HEALTH_FROM), "host") == 0;
+	return !run_place_is_here(&health->place, RUNBOOK_ON_HEALTH);
 }
 
 static void make_url(const struct health *health, struct buf *out)

@@ -350,6 +350,13 @@ static int wrap_local(
 	return 0;
 }
 
+bool run_place_is_here(const struct run_place *self, enum runbook_place place)
+{
+	return place == RUNBOOK_ON_LOCAL ||
+	       (place == RUNBOOK_ON_HEALTH &&
+		       strcmp(config_get(self->section, CONFIG_HEALTH_FROM), "host") != 0);
+}
+
 int run_place_wrap(
 	void *arg, enum runbook_place place, const char *command, struct buf *out, struct err *err)
 {
@@ -361,6 +368,7 @@ int run_place_wrap(
 	case RUNBOOK_ON_LOCAL:
 		return wrap_local(self, command, out, err);
 	case RUNBOOK_ON_HOST:
+	case RUNBOOK_ON_HEALTH:
 		wrap_shell(self, command, out);
 		return 0;
 	case RUNBOOK_ON_DB:

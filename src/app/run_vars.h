@@ -36,6 +36,9 @@ struct run_place {
 int run_place_wrap(
 	void *arg, enum runbook_place place, const char *command, struct buf *out, struct err *err);
 
+/* Whether that is on this machine. */
+bool run_place_is_here(const struct run_place *self, enum runbook_place place);
+
 /* Bits of enum runbook_require that hold by the configuration alone. */
 unsigned run_vars_have(const struct config_section *section);
 

@@ -35,12 +35,13 @@ static const char *set_on(struct runbook_step *step, const char *value)
 {
 	size_t i;
 
-	for (i = RUNBOOK_ON_DB; i <= RUNBOOK_ON_LOCAL; i++) {
+	for (i = RUNBOOK_ON_DB; i <= RUNBOOK_ON_HEALTH; i++) {
 		step->place = (enum runbook_place)i;
 		if (strcmp(runbook_place_name(step->place), value) == 0)
 			return NULL;
 	}
-	return "db, host, app or local";
+	step->place = RUNBOOK_ON_HOST;
+	return "db, host, app, local or health";
 }
 
 static const char *set_mode(struct runbook_step *step, const char *value)

@@ -113,6 +113,7 @@ static void check_attributes(struct check *c)
 	check_say(c, sql && s->place != RUNBOOK_ON_DB, "sql runs on=db only");
 	check_say(c, !sql && s->place == RUNBOOK_ON_DB, "on=db takes sql, not sh");
 	check_say(c, s->watch_ns && !read, "watch= repeats, so it must be mode=read");
+	check_say(c, s->place == RUNBOOK_ON_HEALTH && !read, "on=health only reads: mode=read");
 	check_say(c, s->watch_ns && !s->n_expect, "until=expect wants an expect block");
 	check_say(c, s->stream && (sql || !read), "stream=yes is for sh blocks with mode=read");
 	check_say(c, s->stream && (s->watch_ns || *s->capture),

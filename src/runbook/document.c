@@ -47,6 +47,7 @@ static const char *const place_names[] = {
 	[RUNBOOK_ON_HOST] = "host",
 	[RUNBOOK_ON_APP] = "app",
 	[RUNBOOK_ON_LOCAL] = "local",
+	[RUNBOOK_ON_HEALTH] = "health",
 };
 
 const char *runbook_place_name(enum runbook_place place)

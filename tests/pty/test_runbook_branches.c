@@ -231,6 +231,42 @@ static void branch_index_is_built_again(void **state)
 	strlist_fini(&visited);
 }
 
+/* --- where the health URL is asked ----------------------------------------------------------- */
+
+static void expect_asked(struct fixture *f, const char *from, const char *got)
+{
+	static const char text[] = "---\nrunbook: place\ntitle: Place\n---\nSays where it is.\n\n"
+				   "### Say it\n"
+				   "```sh { name=say on=health mode=read }\n"
+				   "printf 'ssh=%s.\\n' \"${SSH_CONNECTION:-none}\"\n```\n"
+				   "```expect\nmatch ^ssh=\n```\n";
+	static const struct play_answer answers[] = {
+		{ "Say it", "!Enter", NULL, false },
+		{ "Say it", "halt", NULL, false },
+		{ NULL, NULL, NULL, false },
+	};
+	char *first = fixture_runbook(f, "place", text);
+	char *line = mem_printf("db_user = bo1\nhealth_from = %s", from);
+	char *config = fixture_vary_file(f, first, "config-place", "db_user", line);
+	struct pty *p = play_console(f, config);
+
+	play_open(p, "place");
+	assert_int_equal(play_runbook(p, answers, NULL), PLAY_HALTED);
+	pty_wait_text(p, got, PTY_WAIT_MS);
+	assert_int_equal(play_runbook(p, NULL, NULL), PLAY_FINISHED);
+	pty_key(p, "Enter");
+	fixture_quit(p);
+	free(config);
+	free(line);
+	free(first);
+}
+
+static void branch_health_is_asked_where_it_is_configured(void **state)
+{
+	expect_asked(*state, "here", "ssh=none[.]");
+	expect_asked(*state, "host", "ssh=127[.]");
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(int argc, char **argv)
@@ -241,6 +277,7 @@ int main(int argc, char **argv)
 		TEST(branch_short_waits_are_no_movement),
 		TEST(branch_version_row_is_repaired),
 		TEST(branch_index_is_built_again),
+		TEST(branch_health_is_asked_where_it_is_configured),
 	};
 
 	if (argc > 1)

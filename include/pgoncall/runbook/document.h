@@ -28,7 +28,8 @@ enum runbook_place {
 	RUNBOOK_ON_DB,   /* the database: SQL only */
 	RUNBOOK_ON_HOST, /* a shell over SSH */
 	RUNBOOK_ON_APP,  /* a shell in the container $app */
-	RUNBOOK_ON_LOCAL /* a shell on this machine, in $repository */
+	RUNBOOK_ON_LOCAL, /* a shell on this machine, in $repository */
+	RUNBOOK_ON_HEALTH /* a shell where the health URL is asked: on this machine, or as host */
 };
 
 enum runbook_mode { RUNBOOK_WRITE, RUNBOOK_READ }; /* zero: what says nothing writes */

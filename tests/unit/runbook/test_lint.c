@@ -67,7 +67,7 @@ static void lint_prints_every_problem(void **state)
 
 	(void)state;
 	print_open(&p);
-	assert_int_equal(runbook_lint("tests/golden/runbook/wrong.md", p.file), 9);
+	assert_int_equal(runbook_lint("tests/golden/runbook/wrong.md", p.file), 10);
 	assert_golden(&p, "wrong.txt");
 }
 
