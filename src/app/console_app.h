@@ -41,6 +41,7 @@ enum app_question {
 	APP_ASK_RUN_STOP,
 	APP_ASK_RUN_RESUME,
 	APP_ASK_RUN_SETTLE,
+	APP_ASK_RUN_RETURN,
 };
 
 /* Acts on sessions, one after another: the one that is asked about or runs, and those to come. */
@@ -112,6 +113,8 @@ struct app {
 	struct app_act act;
 	unsigned run_serial;          /* counts the runbooks that were opened */
 	struct app_run *run;          /* the runbook that is open, or NULL; console_run.h */
+	struct app_run *left;         /* those closed in the middle, one of a name */
+	struct app_run *opening;      /* in place of one that was left, once that is answered */
 	struct health *health;        /* being asked; NULL: not now */
 	struct loop_timer *health_again;
 	char *health_failed;          /* what the health URL said last, where it failed; else NULL */

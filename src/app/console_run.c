@@ -7,13 +7,10 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <sys/random.h>
 
 #include <pgoncall/app/keys.h>
-#include <pgoncall/app/runbooks.h>
 #include <pgoncall/base/clock.h>
 #include <pgoncall/base/mem.h>
-#include <pgoncall/host/quote.h>
 #include <pgoncall/ui/pane_runbook.h>
 
 /* --- the pane -------------------------------------------------------------------------------- */
@@ -222,109 +219,7 @@ void run_result_event(struct app_run *r, const struct runbook_result *result)
 	run_send(r, &event);
 }
 
-/* --- opening and closing --------------------------------------------------------------------- */
-
-#define RUN_NAME_START  "pgoncall-"
-#define RUN_NAME_DIGITS 6
-
-static void run_name(struct app_run *r)
-{
-	uint32_t number = 0;
-
-	if (getrandom(&number, sizeof(number), 0) != (ssize_t)sizeof(number))
-		number = (uint32_t)clock_wall();
-	snprintf(r->application, sizeof(r->application), RUN_NAME_START "%0*x", RUN_NAME_DIGITS,
-		(unsigned)(number & 0xFFFFFF));
-}
-
-/* It goes into command lines: nothing else than what run_name draws. */
-bool run_is_name(const char *application)
-{
-	const char *digits;
-
-	if (!str_starts(application, RUN_NAME_START))
-		return false;
-	digits = application + strlen(RUN_NAME_START);
-	return strlen(digits) == RUN_NAME_DIGITS && !digits[strspn(digits, "0123456789abcdef")];
-}
-
-int run_open(struct app *app, struct runbook_library *library_take, const struct runbook *runbook,
-	const char *application, struct app_run **out)
-{
-	struct app_run *r = mem_calloc(1, sizeof(*r));
-	char *target = app_target_name(app);
-	struct runbook_options options = { .environment = app_policy_environment(app),
-		.target = target,
-		.quote = host_quote_word,
-		.wrap = run_place_wrap,
-		.wrap_arg = &r->place,
-		.application = r->application };
-
-	r->app = app;
-	r->serial = ++app->run_serial;
-	r->library = *library_take;
-	memset(library_take, 0, sizeof(*library_take));
-	if (application)
-		snprintf(r->application, sizeof(r->application), "%s", application);
-	else
-		run_name(r);
-	r->place.section = app->section;
-	r->place.runtime = *target_runtime(app->target);
-	r->place.application = r->application;
-	r->place.mark = r->marked.mark;
-	strlist_init(&r->links);
-	r->run = runbook_run_new(runbook, &options, NULL);
-	run_refresh_vars(r);
-	free(target);
-	*out = r;
-	return 0;
-}
-
-void run_attach(struct app_run *r)
-{
-	struct app *app = r->app;
-
-	app_run_fini(app);
-	app->run = r;
-	r->shown_state = RUNBOOK_STATE_COUNT;
-	app_run_show(app);
-	console_focus_runbook(app->console);
-}
-
-void run_free(struct app_run *r)
-{
-	if (!r)
-		return;
-	loop_timer_stop(r->again);
-	run_exec_free(r->exec);
-	run_exec_free(r->list);
-	run_look_stop(r);
-	run_stop_fini(r);
-	buf_fini(&r->evidence.text);
-	run_choices_fini(&r->choices);
-	strlist_fini(&r->links);
-	runbook_run_free(r->run);
-	runbook_library_fini(&r->library);
-	if (r->local)
-		r->local->ops->close(r->local);
-	free(r->refusal);
-	free(r);
-}
-
-void app_run_fini(struct app *app)
-{
-	struct app_run *r = app->run;
-
-	if (!r)
-		return;
-	if (r->executing)
-		run_abandon(r);
-	else if (runbook_run_can(r->run, RUNBOOK_EVENT_LEAVE))
-		run_record_mark(r, "left");
-	app->run = NULL;
-	app_run_show(app);
-	run_free(r);
-}
+/* --- beginning ------------------------------------------------------------------------------- */
 
 bool app_run_is_busy(const struct app *app)
 {
@@ -332,8 +227,6 @@ bool app_run_is_busy(const struct app *app)
 
 	return r && (r->executing || r->run->state == RUNBOOK_STATE_WATCHING);
 }
-
-/* --- beginning ------------------------------------------------------------------------------- */
 
 static unsigned run_have(struct app *app)
 {
@@ -365,7 +258,7 @@ static void run_close(struct app_run *r)
 		app_message(r->app, CONSOLE_WARNING,
 			"The step is running: Ctrl-C interrupts it, then it can be closed.");
 	else
-		app_run_fini(r->app);
+		run_close_open(r->app);
 }
 
 /* --- keys ------------------------------------------------------------------------------------ */
@@ -633,6 +526,11 @@ bool app_run_intent(struct app *app, const struct console_intent *intent)
 	if (intent->kind == INTENT_PICKED &&
 		(intent->id == APP_ASK_RUN_RESUME || intent->id == APP_ASK_RUN_SETTLE)) {
 		app_settle_picked(app, intent->index);
+		return true;
+	}
+	if (intent->id == APP_ASK_RUN_RETURN &&
+		(intent->kind == INTENT_PICKED || intent->kind == INTENT_DECLINED)) {
+		run_return_picked(app, intent->kind == INTENT_PICKED ? intent->index : SIZE_MAX);
 		return true;
 	}
 	if (!r || (intent->kind != INTENT_RUNBOOK_KEY && intent->id < APP_ASK_RUN_CONFIRM))

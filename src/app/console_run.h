@@ -95,6 +95,8 @@ struct app_run {
 	struct run_evidence evidence;
 	char *refusal; /* why a write would be refused now; NULL: it would not */
 
+	struct app_run *next; /* of those that were left */
+
 	size_t shown_step; /* what the pane was moved to */
 	enum runbook_state shown_state;
 };
@@ -104,15 +106,22 @@ struct app_run {
 void run_event(struct app_run *r, enum runbook_event_kind kind, const char *text);
 void run_check_event(struct app_run *r, enum runbook_answer answer, const char *text);
 void run_result_event(struct app_run *r, const struct runbook_result *result);
+/* What the snapshot, the graph and the configuration say now. */
+void run_refresh_vars(struct app_run *r);
+
+/* console_run_open.c */
 /* Takes over the library; the run is begun by Enter. application: what an earlier console called it
  * (run_is_name); NULL: a name is drawn. */
 int run_open(struct app *app, struct runbook_library *library_take, const struct runbook *runbook,
 	const char *application, struct app_run **out);
 bool run_is_name(const char *application);
-/* Puts it into the console. */
-void run_attach(struct app_run *r);
-/* What the snapshot, the graph and the configuration say now. */
-void run_refresh_vars(struct app_run *r);
+/* Puts it into the console; asks first where one of its name was left. */
+void run_attach(struct app_run *r_take);
+void run_show(struct app_run *r_take);
+/* The open one is closed: where it is not over, it is kept to go on where it stands. */
+void run_close_open(struct app *app);
+/* What run_attach asked is answered: a row, or nothing (SIZE_MAX). */
+void run_return_picked(struct app *app, size_t index);
 void run_free(struct app_run *r);
 
 /* console_run_exec.c: effects RUN, HALT and CONFIRM. */

@@ -409,7 +409,7 @@ int run_trace_resume(struct app *app, const struct run_trace *trace, struct err 
 	runbook_library_fini(&library);
 	if (!r)
 		return -1;
-	run_attach(r);
+	run_show(r);
 	trace_go_on(r, trace);
 	if (r->run->state == RUNBOOK_STATE_UNSETTLED)
 		run_look_begin(r);

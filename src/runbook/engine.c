@@ -445,6 +445,7 @@ static int on_resume(struct engine *e)
 {
 	if (e->run->left_in == RUNBOOK_STATE_UNSETTLED || e->run->left_in == RUNBOOK_STATE_JUDGED)
 		return engine_to(e, e->run->left_in, RUNBOOK_EFFECT_JUDGED);
+	engine_forget(e->run, run_step(e->run), false);
 	return engine_begin(e);
 }
 

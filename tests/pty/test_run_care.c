@@ -141,9 +141,69 @@ static void run_goes_on_where_it_stood(void **state)
 	play_arm(p);
 	pty_key(p, "Enter");
 	assert_int_equal(play_runbook(p, after, &visited), PLAY_FINISHED);
-	assert_int_equal(fixture_journal_count(f, "\"event\":\"intent\".*\"step\":\"terminate\""), 1);
+	assert_int_equal(
+		fixture_journal_count(f, "\"event\":\"intent\".*\"step\":\"terminate\""), 1);
 	fixture_expect_rows(f, "SELECT version_num FROM alembic_version", "622dbc22743e");
 	strlist_fini(&visited);
+}
+
+static const char two_steps[] = "---\nrunbook: two\ntitle: Two steps\n---\nHas two.\n\n"
+				"### Look first\n"
+				"```sql { name=first on=db mode=read }\nSELECT 1\n```\n\n"
+				"### Look again\n"
+				"```sql { name=second on=db mode=read }\nSELECT 2\n```\n";
+
+/* Closed in the middle, it is offered by the same console, too: to go on, or to begin anew. */
+static void run_that_was_left_goes_on_in_the_same_console(void **state)
+{
+	static const struct play_answer first[] = {
+		{ "Look again", "halt", NULL, false },
+		{ NULL, NULL, NULL, false },
+	};
+	struct fixture *f = *state;
+	char *config = fixture_runbook(f, "two", two_steps);
+	struct pty *p = play_console(f, config);
+	struct strlist visited;
+
+	play_open(p, "two");
+	assert_int_equal(play_runbook(p, first, NULL), PLAY_HALTED);
+	pty_key(p, "c");
+	pty_wait_gone(p, "4 Runbook", PTY_WAIT_MS);
+	play_command(p, "runbook two");
+	pty_wait_text(p, "Two steps was left at .Look again.", PTY_WAIT_MS);
+	pty_key(p, "Esc"); /* neither */
+	pty_wait_gone(p, "was left at", PTY_WAIT_MS);
+	assert_false(pty_has(p, "4 Runbook"));
+	play_command(p, "runbook two");
+	pty_wait_text(p, "Two steps was left at .Look again.", PTY_WAIT_MS);
+	pty_key(p, "Enter");
+	pty_wait_text(p, "step 2 of 2 · shown", PTY_WAIT_MS);
+	strlist_init(&visited);
+	assert_int_equal(play_runbook(p, NULL, &visited), PLAY_FINISHED);
+	assert_int_equal(visited.n, 1);
+	strlist_fini(&visited);
+	pty_key(p, "Enter");
+	pty_wait_gone(p, "4 Runbook", PTY_WAIT_MS);
+
+	play_open(p, "two"); /* one that is over is not asked about */
+	assert_int_equal(play_runbook(p, first, NULL), PLAY_HALTED);
+	play_command(p, "runbook debugging"); /* another one in its place leaves it, too */
+	pty_wait_text(p, "4 Runbook.* Debugging", PTY_WAIT_MS);
+	play_command(p, "runbook two");
+	pty_wait_text(p, "Two steps was left at .Look again.", PTY_WAIT_MS);
+	pty_key(p, "j");
+	pty_key(p, "Enter");
+	pty_wait_text(p, "Enter: begin", PTY_WAIT_MS);
+	strlist_init(&visited);
+	assert_int_equal(play_runbook(p, NULL, &visited), PLAY_FINISHED);
+	assert_int_equal(visited.n, 2);
+	strlist_fini(&visited);
+	pty_key(p, "Enter");
+	fixture_expect_records(f, "\"text\":\"resumed\"", 1);
+	fixture_quit(p);
+	p = play_console(f, config); /* and nothing is left for the next one */
+	assert_false(pty_has(p, "was left at step"));
+	free(config);
 }
 
 /* Killed while the statement runs: it goes on in the server, the next console does not know, and asks;
@@ -669,6 +729,7 @@ int main(int argc, char **argv)
 {
 	const struct CMUnitTest tests[] = {
 		TEST(run_goes_on_where_it_stood),
+		TEST(run_that_was_left_goes_on_in_the_same_console),
 		TEST(run_killed_in_a_write_is_unknown),
 		TEST(run_killed_in_an_upgrade_finds_its_session),
 		TEST(run_killed_at_every_boundary),

@@ -657,7 +657,10 @@ static void engine_leaves_and_resumes(void **state)
 	assert_int_equal(send_kind(run, RUNBOOK_EVENT_LEAVE, NULL), 0);
 	assert_at(run, "write", RUNBOOK_STATE_LEFT, RUNBOOK_EFFECT_LEFT);
 	assert_int_equal(send_kind(run, RUNBOOK_EVENT_RESUME, NULL), 0);
-	/* Its checks are asked again, not its confirmation taken as given. */
+	/* What lives is chosen anew, and the checks are asked again. */
+	assert_at(run, "write", RUNBOOK_STATE_PICKING, RUNBOOK_EFFECT_PICK);
+	pick_backend(run, "8124");
+	assert_int_equal(send_kind(run, RUNBOOK_EVENT_PICK, NULL), 0);
 	assert_at(run, "write", RUNBOOK_STATE_CHECKING, RUNBOOK_EFFECT_CHECK);
 	runbook_run_free(run);
 	runbook_free(r);
