@@ -249,8 +249,8 @@ void app_health_add(const struct app *app, struct findings *findings);
 void app_health_fini(struct app *app);
 
 /* console_settle.c: what an earlier console of this target left open. */
-/* With the first picture: asks about it. Returns whether there was anything. */
-bool app_settle_begin(struct app *app);
+/* With the first picture: reads the journals, in a worker, and asks about what it finds. */
+void app_settle_begin(struct app *app);
 void app_settle_picked(struct app *app, size_t index);
 void app_settle_fini(struct app *app);
 

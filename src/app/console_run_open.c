@@ -160,6 +160,11 @@ void run_show(struct app_run *r)
 	console_focus_runbook(app->console);
 }
 
+static bool run_is_same(const struct app_run *r, const struct app_run *other)
+{
+	return strcmp(r->run->runbook->name, other->run->runbook->name) == 0;
+}
+
 void run_attach(struct app_run *r)
 {
 	struct app *app = r->app;
@@ -168,10 +173,10 @@ void run_attach(struct app_run *r)
 	struct strlist items;
 	char *title;
 
-	run_close_open(app);
-	for (left = app->left; left; left = left->next)
-		if (strcmp(left->run->runbook->name, r->run->runbook->name) == 0)
-			break;
+	if (app->run && run_is_same(app->run, r))
+		run_close_open(app);
+	for (left = app->left; left && !run_is_same(left, r);)
+		left = left->next;
 	step = left ? runbook_run_step(left->run) : NULL;
 	if (!step) {
 		run_show(r);

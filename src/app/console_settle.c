@@ -10,19 +10,35 @@
 
 #include <pgoncall/base/mem.h>
 
-enum settle_stage { SETTLE_NOTHING, SETTLE_RUN, SETTLE_WRITE };
+enum settle_stage { SETTLE_READING, SETTLE_RUN, SETTLE_WRITE };
+
+/* How soon it is looked again whether something else is being asked. */
+#define ASK_AGAIN_MS 500
 
 struct app_settle {
 	enum settle_stage stage;
+	struct settle_read *read;   /* the journals are being read; NULL: they were */
+	struct loop_timer *waiting; /* until nothing else is asked */
 	struct run_trace trace;
 	struct journal_pending_list pending;
 	size_t next; /* the write that is asked about */
+};
+
+/* Reading the journals, in a worker: there may be many. */
+struct settle_read {
+	struct app *app; /* NULL: nobody wants it any more */
+	char *target;
+	struct run_trace trace;
+	struct journal_pending_list pending;
 };
 
 void app_settle_fini(struct app *app)
 {
 	if (!app->settle)
 		return;
+	if (app->settle->read)
+		app->settle->read->app = NULL;
+	loop_timer_stop(app->settle->waiting);
 	run_trace_fini(&app->settle->trace);
 	journal_pending_fini(&app->settle->pending);
 	free(app->settle);
@@ -176,26 +192,77 @@ static void settle_close_run(struct app *app)
 
 /* --- the order of it ------------------------------------------------------------------------- */
 
-bool app_settle_begin(struct app *app)
-{
-	struct buf directory = BUF_INIT;
-	struct app_settle *settle;
-	bool any;
+static void settle_ask(struct app *app);
 
-	if (app->settle || app->run)
-		return false;
-	settle = app->settle = mem_calloc(1, sizeof(*settle));
-	if (journal_directory(&directory, NULL) == 0)
-		journal_pending_load(
-			buf_str(&directory), app->section->name, &settle->pending, NULL);
-	buf_fini(&directory);
-	run_trace_find(app->section->name, &settle->trace);
+static void settle_on_wait(struct loop_timer *timer, void *arg)
+{
+	(void)timer;
+	settle_ask(arg);
+}
+
+/* What the operator does meanwhile is not asked away. */
+static void settle_ask(struct app *app)
+{
+	struct app_settle *settle = app->settle;
+
+	if (app->run) {
+		app_settle_fini(app);
+		return;
+	}
+	if (console_is_asking(app->console)) {
+		if (!settle->waiting)
+			settle->waiting = loop_timer_start(
+				app->loop, ASK_AGAIN_MS, ASK_AGAIN_MS, settle_on_wait, app);
+		return;
+	}
+	loop_timer_stop(settle->waiting);
+	settle->waiting = NULL;
 	if (settle->trace.runbook)
 		settle_ask_run(app);
 	else
 		settle_ask_write(app);
-	any = app->settle != NULL;
-	return any;
+}
+
+static void settle_work(void *arg)
+{
+	struct settle_read *read = arg;
+	struct buf directory = BUF_INIT;
+
+	if (journal_directory(&directory, NULL) == 0)
+		journal_pending_load(buf_str(&directory), read->target, &read->pending, NULL);
+	buf_fini(&directory);
+	run_trace_find(read->target, &read->trace);
+}
+
+static void settle_on_read(void *arg)
+{
+	struct settle_read *read = arg;
+	struct app *app = read->app;
+
+	if (app) {
+		app->settle->read = NULL;
+		app->settle->trace = read->trace;
+		app->settle->pending = read->pending;
+		settle_ask(app);
+	} else {
+		run_trace_fini(&read->trace);
+		journal_pending_fini(&read->pending);
+	}
+	free(read->target);
+	free(read);
+}
+
+void app_settle_begin(struct app *app)
+{
+	struct settle_read *read;
+
+	if (app->settle || app->run)
+		return;
+	app->settle = mem_calloc(1, sizeof(*app->settle));
+	read = app->settle->read = mem_calloc(1, sizeof(*read));
+	read->app = app;
+	read->target = mem_strdup(app->section->name);
+	loop_work(app->loop, settle_work, settle_on_read, read);
 }
 
 static void settle_run_picked(struct app *app, size_t index)
@@ -216,7 +283,7 @@ void app_settle_picked(struct app *app, size_t index)
 {
 	struct app_settle *settle = app->settle;
 
-	if (!settle)
+	if (!settle || settle->read)
 		return;
 	if (settle->stage == SETTLE_RUN) {
 		settle_run_picked(app, index);

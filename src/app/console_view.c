@@ -148,8 +148,7 @@ static void view_tell_first(struct app *app)
 		return;
 	app->told_first = true;
 	app_health_begin(app);
-	if (app_settle_begin(app))
-		return;
+	app_settle_begin(app);
 	if (target_version_note(app->target))
 		app_message(app, CONSOLE_WARNING, "%s", target_version_note(app->target));
 	else if (str_starts(detail, "system's ssh:"))

@@ -161,6 +161,25 @@ static int journal_refuse_held(const struct journal *journal, struct err *err)
 		journal->path);
 }
 
+#define LOCK_TRIES   20
+#define LOCK_WAIT_NS (10 * 1000 * 1000)
+
+/* Whoever only looks whether it is live (journal_is_live) holds it for a moment. */
+static int journal_lock(int fd)
+{
+	const struct timespec moment = { 0, LOCK_WAIT_NS };
+	int i, rc = -1;
+
+	for (i = 0; i < LOCK_TRIES && rc < 0; i++) {
+		if (i)
+			nanosleep(&moment, NULL);
+		rc = flock(fd, LOCK_EX | LOCK_NB);
+		if (rc < 0 && errno != EWOULDBLOCK)
+			break;
+	}
+	return rc;
+}
+
 /* Opens the incident's file: a new one, or (meta->incident) the one that is there. */
 static int journal_open_file(struct journal *journal, const char *directory,
 	const struct journal_meta *meta, struct err *err)
@@ -182,7 +201,7 @@ static int journal_open_file(struct journal *journal, const char *directory,
 	journal->fd = open(journal->path, flags, 0600);
 	if (journal->fd < 0)
 		return err_system(err, errno, "cannot open the journal %s", journal->path);
-	if (flock(journal->fd, LOCK_EX | LOCK_NB) < 0)
+	if (journal_lock(journal->fd) < 0)
 		rc = errno == EWOULDBLOCK
 			     ? journal_refuse_held(journal, err)
 			     : err_system(err, errno, "cannot lock the journal %s", journal->path);
