@@ -131,6 +131,8 @@ void run_start(struct app_run *r);
 char *run_refusal(struct app_run *r);
 /* The program leaves while something runs: its result is unknown. */
 void run_abandon(struct app_run *r);
+/* This machine; where the step at hand runs, NULL: it is not reached. */
+struct transport *run_local(struct app_run *r);
 struct transport *run_transport(struct app_run *r);
 
 /* console_run_stop.c */

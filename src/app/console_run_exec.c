@@ -79,8 +79,9 @@ void run_confirm(struct app_run *r)
 	request.level = app_confirm_level(r->run->level);
 	request.question = question;
 	request.statement = r->run->command.shown;
-	request.host = run_place_is_here(&r->place, step->place) ? "this machine"
-						       : config_get(r->app->section, CONFIG_SSH);
+	request.host = run_place_is_here(&r->place, step->place)
+			       ? "this machine"
+			       : config_get(r->app->section, CONFIG_SSH);
 	request.database = config_get(r->app->section, CONFIG_DB_NAME);
 	request.role = snapshot ? snapshot->server.role : NULL;
 	request.environment = app_confirm_environment(r->app);
@@ -264,16 +265,22 @@ static void run_on_done(void *arg, const struct runbook_result *result)
 	run_result_event(r, result);
 }
 
-struct transport *run_transport(struct app_run *r)
+struct transport *run_local(struct app_run *r)
 {
 	static const struct transport_events none = { NULL, NULL, NULL, NULL };
+
+	if (!r->local)
+		r->local = local_transport_open(r->app->loop, &none);
+	return r->local;
+}
+
+struct transport *run_transport(struct app_run *r)
+{
 	const struct runbook_step *step = runbook_run_step(r->run);
 
 	if (step->language != RUNBOOK_SH || !run_place_is_here(&r->place, step->place))
 		return target_transport(r->app->target);
-	if (!r->local)
-		r->local = local_transport_open(r->app->loop, &none);
-	return r->local;
+	return run_local(r);
 }
 
 /* What is left of a watch's time is this attempt's limit. */

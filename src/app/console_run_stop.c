@@ -191,9 +191,9 @@ static int stop_prepare(struct app_run *r, struct err *err)
 }
 
 /* The step itself may be another one by now. */
-static struct transport *stop_transport(const struct app_run *r)
+static struct transport *stop_transport(struct app_run *r)
 {
-	return r->stop.local ? r->local : target_transport(r->app->target);
+	return r->stop.local ? run_local(r) : target_transport(r->app->target);
 }
 
 /* What was asked for is under way. seq: its intent, 0 where it needed none. */

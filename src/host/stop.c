@@ -13,28 +13,30 @@
 #include <pgoncall/base/utf8.h>
 
 /*
- * look: state, session and start of a process; fails when it is gone. marked: it carries the mark, and
- * is the same process before and after that was read; q is then its step's shell by number, "-" where
- * it is that shell or a fork of it. A process is written PID:START:SESSION, oldest first, and find
- * adds ":" and q. own_is: the step's session; fails when it cannot be known. There are no single
- * quotes in it, so that it stays legible when it is quoted.
+ * look: state, parent, session and start of a process; fails when it is gone. A name may hold a newline.
+ * marked: it carries the mark, and is the same process before and after that was read; q is then its
+ * step's shell by number, "-" where it is that shell or a fork of it. A process is written
+ * PID:START:SESSION, oldest first, and find adds ":" and q. own_is: the step's session; fails when it
+ * cannot be known. kids: what of that session is below a process of ours and may not be looked into.
+ * There are no single quotes in it, so that it stays legible when it is quoted.
  */
 static const char stop_look_text[] =
-	"for t in grep tr sort; do\n"
+	"for t in grep tr sort xargs date; do\n"
 	"  command -v $t >/dev/null || { echo lacks $t; exit; }; done\n"
 	"N=\"\n\"\n"
-	"look() { { read -r l </proc/$1/stat; } 2>/dev/null || return 1\n"
-	"  set -- ${l##*) }; z=$1 s=$4 b=${20}; [ $z != Z ]; }\n"
+	"look() { l=; { while read -r k; do l=\"$l$k \"; done </proc/$1/stat; } 2>/dev/null\n"
+	"  set -- ${l##*) }; z=$1 u=$2 s=$4 b=${20}; [ \"$b\" ] && [ \"$z\" != Z ]; }\n"
 	"look $$ && [ -r /proc/$$/environ ] || { echo lacks /proc; exit; }\n"
 	/* busybox' grep reads to the first NUL only */
 	"if printf \"a\\0b\" | grep -qF b; then\n"
-	"  with() { grep -lsF $m /proc/[0-9]*/environ; }\n"
+	"  with() { printf \"%s\\n\" /proc/[0-9]*/environ | xargs grep -lsF -e $m; }\n"
 	"else with() { for f in /proc/[0-9]*/environ; do\n"
-	"  { tr \"\\0\" \"\\n\" <$f; } 2>/dev/null | grep -qxF $m && echo $f; done; }\n"
+	"  { tr \"\\0\" \"\\n\" <$f; } 2>/dev/null | grep -qxF -e $m && echo $f; done; }\n"
 	"fi\n"
+	"shut() { ! { true </proc/$1/environ; } 2>/dev/null; }\n"
 	"blind() { n=0; for f in /proc/[0-9]*; do l=; { read -r l <$f/cmdline; } 2>/dev/null\n"
-	"  [ \"$l\" ] && ! { true <$f/environ; } 2>/dev/null && n=$((n+1)); done\n"
-	"  [ $n = 0 ] || echo unseen $n; }\n";
+	"  [ \"$l\" ] && shut ${f#/proc/} && n=$((n+1)); done\n"
+	"  [ -e /proc/1/stat ] || n=$((n+1)); [ $n = 0 ] || echo unseen $n; }\n";
 
 static const char stop_text[] =
 	"marked() { look $1 && a=$b && e=$N$({ tr \"\\0\" \"\\n\" </proc/$1/environ; } "
@@ -45,27 +47,34 @@ static const char stop_text[] =
 	"find() { for f in $(with); do\n"
 	"  f=${f#/proc/}; f=${f%/*}; marked $f && echo $f:$b:$s:$q; done | sort -t: -k2n -k1n; }\n"
 	"members() { for f in /proc/[0-9]*; do f=${f#/proc/}\n"
-	"  look $f && [ $s = $1 ] && echo $f:$b:$s; done | sort -t: -k2n -k1n; }\n"
+	"  look $f && [ $s = $own ] && echo $f:$b:$s; done | sort -t: -k2n -k1n; }\n"
 	"own_is() { for p; do q=${p##*:} p=${p%:*}; s=${p##*:}\n"
 	"  case $q in -|$s|${p%%:*}) own=$s; return;; esac; done; false; }\n"
+	"kids() { for p in $(members); do shut ${p%%:*} && look ${p%%:*} &&\n"
+	"  case \" $all\" in *\" $u:\"*) echo $p;; esac; done; }\n"
 	"same() { look ${1%%:*} && [ $1 = ${1%%:*}:$b:$s ]; }\n"
 	"tell() { n=; read -r n </proc/${2%%:*}/comm; echo \"$1 ${2%%:*} $n\"; } 2>/dev/null\n"
 	"end() { case \" $had \" in *\" $1 \"*) return;; esac; had=\"$had $1\"\n"
 	"  same $1 || return; tell sent $1; kill -TERM ${1%%:*} 2>/dev/null && return\n"
 	"  same $1 && tell denied $1; }\n"
-	"had= own= all=$(find); set -- $all\n"
+	"had= own= all=$(find); all=$(echo $all); set -- $all\n"
 	"[ $# = 0 ] && { blind; echo end; exit; }\n"
 	"own_is $all || {\n"
 	"  for p; do tell stray ${p%:*}; done; echo end; exit; }\n"
-	"led=; for p; do [ ${p%%:*} = $own ] && led=$(members $own); done\n"
+	"led= kids=; for p; do [ ${p%%:*} = $own ] && led=$(members); done\n"
+	"[ \"$led\" ] || kids=$(kids)\n"
 	"for p in $led; do end $p; done\n"
 	"for p; do p=${p%:*}\n"
 	"  if [ ${p##*:} = $own ]; then end $p; else tell apart $p; fi; done\n"
-	"i=0; while [ $i -lt 25 ]; do i=$((i+1)) left=\n"
+	"alive() { left=; for p in $had; do same $p && left=\"$left $p\"; done; [ \"$left\" ]; }\n"
+	"i=0 more=2 t=$(date +%s)\n"
+	"while [ $i -lt 25 ] && [ $(($(date +%s)-t)) -lt 5 ]; do i=$((i+1))\n"
+	"  if alive; then sleep 0.2 2>/dev/null || sleep 1; continue; fi\n"
+	"  [ $more = 0 ] && break; more=$((more-1)) old=$had\n"
 	"  for p in $(find); do p=${p%:*}; [ ${p##*:} = $own ] && end $p; done\n"
-	"  for p in $had; do same $p && left=\"$left $p\"; done\n"
-	"  [ \"$left\" ] || break; sleep 0.2 2>/dev/null || sleep 1; done\n"
-	"for p in $left; do echo left ${p%%:*}; done; echo end";
+	"  [ \"$old\" = \"$had\" ] && break; done\n"
+	"alive; for p in $left; do echo left ${p%%:*}; done\n"
+	"for p in $kids; do same $p && tell denied $p; done; echo end";
 
 void host_stop_script(const char *mark, struct buf *out)
 {
@@ -196,8 +205,8 @@ static void stop_add_none(size_t unseen, struct buf *sentences)
 {
 	if (unseen)
 		buf_printf(sentences,
-			"No process of it was found there, and nothing was sent; but %zu of other "
-			"users may not be looked into.\n",
+			"No process of it was found there, and nothing was sent; but of other "
+			"users' processes %zu or more may not be looked into.\n",
 			unseen);
 	else
 		buf_add_str(sentences, "No process of it runs there any more: nothing was sent.\n");
@@ -206,12 +215,15 @@ static void stop_add_none(size_t unseen, struct buf *sentences)
 static const struct {
 	enum stop_fate fate;
 	const char *what;
+	const char *cut; /* where it was not looked to the end; NULL: the same */
 } stop_sentences[] = {
-	{ STOP_ENDED, "TERM was sent there, and it ended: " },
-	{ STOP_LEFT, "TERM was sent there, and it goes on after 5 s: " },
-	{ STOP_DENIED, "It goes on there, and we may not end it (another user's): " },
-	{ STOP_APART, "Left alone there, as it has a session of its own: " },
-	{ STOP_STRAY, "Left alone there, as the step's shell is gone and this may be a service: " },
+	{ STOP_ENDED, "TERM was sent there, and it ended: ",
+		"TERM was sent there, and whether it ended is not known: " },
+	{ STOP_LEFT, "TERM was sent there, and it goes on after 5 s: ", NULL },
+	{ STOP_DENIED, "It goes on there, and we may not end it (another user's): ", NULL },
+	{ STOP_APART, "Left alone there, as it has a session of its own: ", NULL },
+	{ STOP_STRAY,
+		"Left alone there, as the step's shell is gone and this may be a service: ", NULL },
 };
 
 void host_stop_read(const char *printed, struct host_stop_report *report, struct buf *sentences)
@@ -226,8 +238,10 @@ void host_stop_read(const char *printed, struct host_stop_report *report, struct
 			stop_take(&list, printed, len);
 	}
 	for (i = 0; i < sizeof(stop_sentences) / sizeof(stop_sentences[0]); i++)
-		n[stop_sentences[i].fate] =
-			stop_add(&list, stop_sentences[i].fate, stop_sentences[i].what, sentences);
+		n[stop_sentences[i].fate] = stop_add(&list, stop_sentences[i].fate,
+			!rest.whole && stop_sentences[i].cut ? stop_sentences[i].cut
+							     : stop_sentences[i].what,
+			sentences);
 	*report = (struct host_stop_report){ .ended = n[STOP_ENDED],
 		.left = n[STOP_LEFT],
 		.denied = n[STOP_DENIED],
@@ -270,8 +284,8 @@ void host_stop_look_read(const char *printed, struct buf *sentence)
 		buf_add_str(sentence, "whether a process of it runs there is not known\n");
 	else if (rest.unseen)
 		buf_printf(sentence,
-			"no process that it started was found there; %zu of other users may not "
-			"be looked into\n",
+			"no process that it started was found there; of other users' processes "
+			"%zu or more may not be looked into\n",
 			rest.unseen);
 	else
 		buf_add_str(sentence, "no process that it started runs there any more\n");

@@ -41,11 +41,15 @@ struct sql_scan {
 	enum policy_act worst;
 	size_t depth;               /* of parentheses */
 	bool wants[SCAN_MAX_DEPTH]; /* an UPDATE or DELETE of this depth has no WHERE yet */
-	bool writes;                /* INSERT, UPDATE or DELETE was seen … */
-	bool version_table;         /* … and alembic_version */
-	bool changes;               /* UPDATE or DELETE was seen … */
-	bool ambiguous;  /* … and a literal that two settings of the server read two ways */
-	const char *tag; /* of the dollar quote we are in, "$tag$"; NULL: in none */
+	/* What may be a comment, or an option or a path of the shell's: which one we are in, and in
+	 * which one the UPDATE stood; 0: in none. */
+	size_t comments, comment, wanted_in[SCAN_MAX_DEPTH];
+	char comment_kind;  /* '-' or '/' */
+	bool writes;        /* INSERT, UPDATE or DELETE was seen … */
+	bool version_table; /* … and alembic_version */
+	bool changes;       /* UPDATE or DELETE was seen … */
+	bool ambiguous;     /* … and a literal that two settings of the server read two ways */
+	const char *tag;    /* of the dollar quote we are in, "$tag$"; NULL: in none */
 	size_t tag_len;
 	size_t tag_depth; /* its level of parentheses, for it counts as one */
 	char before[16];  /* the word before, "" at a statement's start */
@@ -101,7 +105,9 @@ static void sql_word(struct sql_scan *scan, const char *word, size_t len)
 	if (changes && !sql_is_clause(scan)) {
 		sql_leave(scan);
 		scan->wants[scan->depth] = true;
-	} else if (word_is(word, len, "WHERE")) {
+		scan->wanted_in[scan->depth] = scan->comment;
+	} else if (word_is(word, len, "WHERE") &&
+		   (!scan->comment || scan->wanted_in[scan->depth] == scan->comment)) {
 		scan->wants[scan->depth] = false;
 	}
 	scan->changes |= changes;
@@ -224,6 +230,26 @@ static size_t sql_tag(struct sql_scan *scan, const char *s, size_t len)
 	return len;
 }
 
+static bool sql_is_comment(const char *s)
+{
+	return (s[0] == '-' && s[1] == '-') || (s[0] == '/' && s[1] == '*');
+}
+
+/* In a command line "--quiet" is no comment, and a comment looks like it: its words count, and a WHERE
+ * in it is none of a statement before it. */
+static const char *sql_doubt_comment(struct sql_scan *scan, const char *s)
+{
+	scan->comment = ++scan->comments;
+	scan->comment_kind = s[0];
+	return s + 2;
+}
+
+static void sql_leave_comment(struct sql_scan *scan, const char *s)
+{
+	if (scan->comment_kind == '-' ? s[0] == '\n' : s[0] == '*' && s[1] == '/')
+		scan->comment = 0;
+}
+
 static void sql_run(struct sql_scan *scan, const char *s, bool literals)
 {
 	const char *word;
@@ -233,11 +259,13 @@ static void sql_run(struct sql_scan *scan, const char *s, bool literals)
 		word = s;
 		while (sql_is_word(*s))
 			s++;
+		if (s == word)
+			sql_leave_comment(scan, s);
 		len = s > word ? 0 : sql_tag_len(s);
 		if (s > word)
 			sql_word(scan, word, (size_t)(s - word));
-		else if ((s[0] == '-' && s[1] == '-') || (s[0] == '/' && s[1] == '*'))
-			s = sql_skip_comment(s);
+		else if (sql_is_comment(s))
+			s = literals ? sql_skip_comment(s) : sql_doubt_comment(scan, s);
 		else if (literals && (*s == '\'' || *s == '"'))
 			s = sql_literal(scan, s);
 		else if (len)

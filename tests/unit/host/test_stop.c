@@ -87,7 +87,8 @@ static int tear_down(void **state)
 	strlist_init(&words);
 	strlist_add_words(&words, buf_str(&pids));
 	for (i = 0; i < words.n; i++)
-		kill((pid_t)atol(words.items[i]), SIGKILL);
+		if (atol(words.items[i]) > 1)
+			kill((pid_t)atol(words.items[i]), SIGKILL);
 	alarm(20); /* a process that was not told of is a defect of the test */
 	while (waitpid(-1, NULL, 0) > 0)
 		continue;
@@ -321,6 +322,54 @@ static void stop_sends_nothing_where_the_session_is_not_known(void **state)
 	free(script);
 }
 
+/* A name with a newline is no reason to take one session for another. */
+static void stop_reads_names_with_newlines(void **state)
+{
+	struct fixture *f = *state;
+	struct host_stop_report report;
+	struct buf text = BUF_INIT;
+	long service;
+
+	begin(f, f->mark,
+		"printf 'x\\nS 1 1' >/proc/$$/comm; setsid sh -c '"
+		"printf \"x\\nS 1 1\" >/proc/$$/comm; echo $$ >service; "
+		"while :; do sleep 1; done' & echo $$ >shell; while :; do sleep 1; done");
+	service = pid_of(f, "service");
+	pid_of(f, "shell");
+	stop(f, &report, &text);
+	assert_true(report.ended >= 1); /* its sleep may be between two */
+	assert_true(report.apart >= 1);
+	assert_true(lives(service));
+	assert_false(lives(pid_of(f, "shell")));
+	buf_fini(&text);
+}
+
+/* Below a shell of ours runs what changed its user: it goes on, and that is said. */
+static void stop_names_what_may_not_be_ended(void **state)
+{
+	struct fixture *f = *state;
+	struct host_stop_report report;
+	struct buf text = BUF_INIT;
+	char *script = mem_printf(
+		"echo $$ >login; chmod 777 .; mkdir bin; cp /bin/sleep bin/root; chmod 4755 "
+		"bin/root; "
+		"setpriv --reuid=65534 --clear-groups env %s sh -c '" HOST_STOP_PRELUDE
+		"echo $$ >shell; bin/root 1000 & echo $! >root; wait' & wait; exec " SLEEP,
+		f->mark);
+	long root;
+
+	begin(f, NULL, script);
+	root = pid_of(f, "root");
+	pid_of(f, "login");
+	stop_as(f, "setpriv --reuid=65534 --clear-groups", &report, &text);
+	assert_true(report.whole);
+	assert_int_equal(report.ended, 1);
+	assert_int_equal(report.denied, 1);
+	assert_true(lives(root));
+	buf_fini(&text);
+	free(script);
+}
+
 /* Where nothing can be seen, nothing is said to be gone. */
 static void stop_says_that_it_cannot_look(void **state)
 {
@@ -411,7 +460,8 @@ static void look_says_what_it_saw(void **state)
 	assert_string_equal(buf_str(&text), "whether a process of it runs there is not known\n");
 	buf_clear(&text);
 	host_stop_look_read("unseen 9\nend\n", &text);
-	assert_non_null(strstr(buf_str(&text), "was found there; 9 of other users"));
+	assert_non_null(
+		strstr(buf_str(&text), "was found there; of other users' processes 9 or more"));
 	buf_fini(&text);
 }
 
@@ -453,9 +503,12 @@ static void stop_reads_a_report(void **state)
 	assert_non_null(strstr(buf_str(&text), "it ended: 12 sh\n"));
 	assert_non_null(strstr(buf_str(&text), "another user's): 14 sudo\n"));
 	buf_clear(&text);
+	/* Cut off: nothing says that it ended. */
 	host_stop_read("sent 12 sh\n", &report, &text);
 	assert_false(report.whole);
-	assert_non_null(strstr(buf_str(&text), "is not known"));
+	assert_string_equal(buf_str(&text),
+		"TERM was sent there, and whether it ended is not known: 12 sh\n"
+		"What else of it runs there is not known.\n");
 	buf_clear(&text);
 	host_stop_read("", &report, &text);
 	assert_false(report.whole);
@@ -465,7 +518,8 @@ static void stop_reads_a_report(void **state)
 	assert_true(report.whole);
 	assert_int_equal(report.unseen, 3);
 	assert_string_equal(buf_str(&text), "No process of it was found there, and nothing was "
-					    "sent; but 3 of other users may not be looked into.\n");
+					    "sent; but of other users' processes 3 or more may "
+					    "not be looked into.\n");
 	buf_clear(&text);
 	host_stop_read("stray 7 postgres\nend\n", &report, &text);
 	assert_int_equal(report.stray, 1);
@@ -485,6 +539,8 @@ int main(void)
 		TEST(stop_ends_no_service_that_outlived_the_step),
 		TEST(stop_ends_what_a_gone_shell_left_in_its_session),
 		TEST(stop_sends_nothing_where_the_session_is_not_known),
+		TEST(stop_reads_names_with_newlines),
+		TEST(stop_names_what_may_not_be_ended),
 		TEST(stop_says_that_it_cannot_look),
 		TEST(stop_works_with_a_grep_that_knows_no_nul),
 		TEST(look_says_what_it_saw),

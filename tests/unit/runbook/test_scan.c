@@ -79,6 +79,19 @@ static const struct scan_case shell_cases[] = {
 	{ "docker exec db psql -c 'DELETE FROM t'", POLICY_ACT_UNBOUNDED },
 	{ "docker exec db psql -c \"DROP TABLE t\"", POLICY_ACT_DROP },
 	{ "docker exec db psql -c \"DELETE FROM t WHERE id = 1\"", POLICY_ACT_WRITE },
+	/* An option of the shell's is no comment, nor is a path. */
+	{ "psql --no-psqlrc -c 'DROP TABLE t'", POLICY_ACT_DROP },
+	{ "psql --quiet -c \"TRUNCATE t\"", POLICY_ACT_TRUNCATE },
+	{ "docker --context x exec a sh -c \"psql -c \\\"DROP TABLE t\\\"\"", POLICY_ACT_DROP },
+	{ "cat /m/*.sql | psql -c 'DROP TABLE t'", POLICY_ACT_DROP },
+	{ "psql --quiet -c \"DELETE FROM t WHERE id = 1\"", POLICY_ACT_WRITE },
+	{ "psql --quiet <<S\nDELETE FROM t\nWHERE id = 1\nS", POLICY_ACT_WRITE },
+	{ "psql <<S\nDELETE FROM t --all WHERE\nS", POLICY_ACT_UNBOUNDED },
+	{ "psql <<S\nDELETE FROM t /* WHERE */\nS", POLICY_ACT_UNBOUNDED },
+	{ "docker --context x psql -c 'DELETE FROM t -- WHERE'", POLICY_ACT_UNBOUNDED },
+	/* What begins a step's command opens no dollar quote. */
+	{ "export PGONCALL_SHELL=${$}; psql <<'S'\nUPDATE t SET n = $q$ WHERE $q$;\nS",
+		POLICY_ACT_UNBOUNDED },
 	{ "upgrade stamp downgrade", POLICY_ACT_WRITE },
 	{ "touch /tmp/x", POLICY_ACT_WRITE },
 };
