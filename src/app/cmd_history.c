@@ -97,14 +97,27 @@ static bool history_is_ready(struct batch *batch)
 	return false;
 }
 
+/* Without a version table everything is pending, and seldom is that meant. */
+static void history_tell_table(const struct target *target)
+{
+	const struct db_snapshot *snapshot = target_snapshot(target);
+
+	if (target_version_note(target))
+		fprintf(stderr, "pgoncall: %s\n", target_version_note(target));
+	if (snapshot && snapshot->version_table == DB_VERSION_TABLE_MISSING)
+		fprintf(stderr,
+			"pgoncall: database %s has no Alembic version table: it was never "
+			"migrated, or it is the wrong database or search_path\n",
+			snapshot->server.database);
+}
+
 static void history_advance(struct batch *batch)
 {
 	struct output_revisions revisions;
 
 	if (!history_is_ready(batch))
 		return;
-	if (target_version_note(batch->target))
-		fprintf(stderr, "pgoncall: %s\n", target_version_note(batch->target));
+	history_tell_table(batch->target);
 	revisions = history_of_target(batch->target);
 	history_print(batch->in, &revisions);
 	batch_end(batch, history_exit_status(revisions.graph));
@@ -138,8 +151,7 @@ static void pending_advance(struct batch *batch)
 
 	if (!history_is_ready(batch))
 		return;
-	if (target_version_note(batch->target))
-		fprintf(stderr, "pgoncall: %s\n", target_version_note(batch->target));
+	history_tell_table(batch->target);
 	revisions = history_of_target(batch->target);
 	if (batch->in->given & OPTION_JSON)
 		output_pending_json(stdout, &revisions);

@@ -72,6 +72,7 @@ struct logs {
 	int failed; /* exit status of a log that could not be read; 0: none */
 	uint64_t printed;
 	int write_errno; /* of the first write that failed */
+	int64_t since_ns; /* what is older was not asked for; 0: all was */
 	bool follow, colour, up;
 };
 
@@ -291,11 +292,25 @@ static void logs_on_tick(struct loop_timer *timer, void *arg)
 		logs_check_reader(logs);
 }
 
+/* Containers and units are asked for no more than is wanted; files and the deploy's log give all. A line
+ * without a time is no newer than its file. */
+static bool logs_is_too_old(const struct logs *logs, size_t source, const struct log_line *line)
+{
+	size_t n;
+	int64_t changed_ns = target_logs(logs->batch.target, &n)[source].changed_ns;
+
+	if (line->kind != LOG_LINE_TEXT)
+		return false;
+	if (!line->own_time && changed_ns && changed_ns < logs->since_ns)
+		return true;
+	return line->time_ns < logs->since_ns;
+}
+
 static void logs_on_line(void *arg, size_t source, struct log_line *line_take)
 {
 	struct logs *logs = arg;
 
-	if (source >= logs->n_logs) {
+	if (source >= logs->n_logs || logs_is_too_old(logs, source, line_take)) {
 		log_line_fini(line_take);
 		return;
 	}
@@ -425,6 +440,8 @@ static int logs_options(struct logs *logs, const struct invocation *in,
 		return err_set(err, ERR_USAGE,
 			"--since %s is no span of time; give one such as 90s, 30m or 2h",
 			in->since);
+	if (in->since)
+		logs->since_ns = clock_wall() - how->since_ago_ns;
 	if (in->grep && log_regex_new(&logs->grep, in->grep, err) < 0)
 		return -1;
 	return 0;

@@ -70,6 +70,7 @@ struct target_source {
 
 	struct log_zone zone;              /* of files and of the deploy's log */
 	bool told_zone;                    /* that it is another than the host's */
+	int64_t stamp_ns, stamp_at; /* of the last line with a time of its own, and when it came */
 
 	/* Files: the first lines of a stream begun again wait until it is known which are new. */
 	struct log_tail tail;

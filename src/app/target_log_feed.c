@@ -21,6 +21,8 @@
 #define CAUGHT_MAX  4000
 /* How far a time may lie ahead: clocks differ. */
 #define AHEAD_NS (60 * CLOCK_NS_PER_S)
+/* How soon a line without a time comes after the one that it belongs to. */
+#define CONTINUED_NS CLOCK_NS_PER_S
 /* Bytes of a line that a command itself says, and of all it says in one run. */
 #define WORDS_MAX      300
 #define WORDS_KEPT_MAX 4096
@@ -90,18 +92,36 @@ static void feed_line(struct target_source *source, const struct log_raw *raw)
 	feed_store(source, &line);
 }
 
+/* A traceback's lines, say, are of the line that they come with; what comes by itself later is not. */
+static void feed_continue(struct target_source *source, struct log_raw *line)
+{
+	int64_t now = clock_monotonic();
+
+	if (line->has_time) {
+		source->stamp_ns = line->time_ns;
+		source->stamp_at = now;
+	} else if (source->stamp_ns && now - source->stamp_at < CONTINUED_NS) {
+		line->has_time = true;
+		line->time_ns = source->stamp_ns;
+		source->stamp_at = now;
+	}
+}
+
 /* A line of a log that has no times beside it: perhaps it has one of its own. One without a zone that
  * lies ahead is of another zone than the host's, and tells nothing. */
 static void feed_bare_line(struct target_source *source, const struct log_raw *raw)
 {
 	struct log_raw line = *raw;
 	struct buf text = BUF_INIT;
+	bool stamped = source->kind == SOURCE_DEPLOY && log_stamp_github(&line, &text);
 
-	if (source->kind != SOURCE_DEPLOY || !log_stamp_github(&line, &text))
-		log_stamp_read_in(
-			line.text, line.len, &source->zone, &line.has_time, &line.time_ns);
+	if (!stamped)
+		stamped = log_stamp_read_in(line.text, line.len, &source->zone, &line.has_time,
+				  &line.time_ns) > 0;
 	if (line.has_time && line.time_ns > clock_wall() + AHEAD_NS)
 		line.has_time = false;
+	if (line.has_time || !stamped)
+		feed_continue(source, &line);
 	feed_line(source, &line);
 	buf_fini(&text);
 }
@@ -407,6 +427,7 @@ void log_feed_begin(struct target_source *source)
 	log_resume_begin(&source->resume);
 	buf_clear(&source->words);
 	source->expect_identity = timestamps || source->kind == SOURCE_FILE;
+	source->stamp_ns = 0;
 	if (source->kind == SOURCE_DEPLOY)
 		feed_zone_here(&source->zone);
 	source->deploy_before = source->deploy_lines;

@@ -373,8 +373,7 @@ static void tell_version_table(struct telling *t)
 	if (t->snapshot->version_table == DB_VERSION_TABLE_MISSING)
 		findings_add(t->out, "version-table-missing",
 			"Database %s has no Alembic version table: it was never migrated, or it is "
-			"the "
-			"wrong database or search_path.",
+			"the wrong database or search_path.",
 			t->snapshot->server.database);
 	if (t->snapshot->version_table == DB_VERSION_TABLE_FAILED)
 		findings_add(t->out, "version-table-missing",

@@ -235,9 +235,15 @@ static void report_duplicate_labels(struct migration_graph *graph)
 	const struct migration_revision *r;
 	size_t i;
 
-	for (i = 1; i < graph->index->n_labels; i++) {
+	for (i = 0; i < graph->index->n_labels; i++) {
 		r = &graph->revisions[labels[i].revision];
-		if (strcmp(labels[i].name, labels[i - 1].name) == 0)
+		if (migration_graph_index_find(graph, labels[i].name) != MIGRATION_NOT_FOUND)
+			migration_problems_add(&graph->problems, "duplicate-label", true, r->path,
+				0,
+				"branch label '%s' of %s is a revision's id, too, so no alembic "
+				"command works",
+				labels[i].name, r->id);
+		if (i && strcmp(labels[i].name, labels[i - 1].name) == 0)
 			migration_problems_add(&graph->problems, "duplicate-label", true, r->path,
 				0,
 				"branch label '%s' is given by %s and by %s, so no alembic command "
@@ -246,9 +252,38 @@ static void report_duplicate_labels(struct migration_graph *graph)
 	}
 }
 
+/* A file whose own id could not be read, or NULL. */
+static const char *file_without_id(const struct migration_graph *graph)
+{
+	const struct migration_problem *p;
+	size_t i, k;
+
+	for (i = 0; i < graph->index->n_file_problems; i++) {
+		p = &graph->problems.items[i];
+		if (strcmp(p->code, "dynamic-value") != 0)
+			continue;
+		for (k = 0; k < graph->n && strcmp(graph->revisions[k].path, p->path) != 0; k++)
+			;
+		if (k == graph->n)
+			return p->path;
+	}
+	return NULL;
+}
+
 static void report_missing(struct migration_graph *graph, const struct migration_revision *r,
 	const char *id, bool depends)
 {
+	const char *file = file_without_id(graph);
+
+	if (file) {
+		migration_problems_add(&graph->problems,
+			depends ? "missing-dependency" : "missing-parent", false, r->path,
+			depends ? 0 : r->down_line,
+			"%s %s '%s', which is in no file that could be read: perhaps in %s, whose "
+			"id is computed",
+			r->id, depends ? "depends on" : "comes after", id, file);
+		return;
+	}
 	migration_problems_add(&graph->problems, depends ? "missing-dependency" : "missing-parent",
 		true, r->path, depends ? 0 : r->down_line,
 		"%s %s '%s', which no file defines, so no alembic command works: restore its file",
@@ -263,6 +298,8 @@ static void add_edges(struct migration_graph *graph, size_t i, bool depends,
 	size_t k, to, first = *n, seen;
 
 	for (k = 0; k < names->n; k++) {
+		if (!*names->items[k])
+			continue; /* down_revision = "" is no parent, as None */
 		to = migration_graph_index_find(graph, names->items[k]);
 		if (to == MIGRATION_NOT_FOUND && depends)
 			to = migration_graph_index_label(graph, names->items[k]);
@@ -493,8 +530,8 @@ static void report_cycle(struct migration_graph *graph)
 	if (first)
 		migration_problems_add(&graph->problems, "cycle", true, first->path,
 			first->down_line,
-			"revisions come after each other in a circle, so no alembic command works: "
-			"%s",
+			"revisions come after each other in a circle, which most alembic commands "
+			"refuse: %s",
 			buf_str(&names));
 	buf_fini(&names);
 }
@@ -511,9 +548,8 @@ struct migration_graph *migration_graph_new(
 	return migration_graph_new_take(own, n, problems_take);
 }
 
-struct migration_graph *migration_graph_new_take(
-	struct migration_revision *revisions_take, size_t n,
-	struct migration_problems *problems_take)
+struct migration_graph *migration_graph_new_take(struct migration_revision *revisions_take,
+	size_t n, struct migration_problems *problems_take)
 {
 	struct migration_graph *graph = mem_calloc(1, sizeof(*graph));
 	struct migration_edges edges;

@@ -294,10 +294,13 @@ static void logs_title(struct pane *pane, struct buf *out)
 			continue;
 		errors += log_store_errors(store, i);
 		if (logs_n_shown(self) == 1)
-			buf_printf(out, "%s ", log_store_name(store, i));
+			buf_add_str(out, log_store_name(store, i));
 	}
 	if (logs_n_shown(self) > 1)
-		buf_printf(out, "%zu logs ", logs_n_shown(self));
+		buf_printf(out, "%zu logs", logs_n_shown(self));
+	/* That lines are hidden comes before what may be cut off. */
+	logs_title_narrowed(self, out);
+	buf_add_str(out, log_view_is_narrowed(self->view) ? " · " : " ");
 	buf_add_str(out,
 		self->paused && strcmp(self->state, "following") == 0 ? "paused" : self->state);
 	fresh = self->paused ? logs_n_new(self) : 0;
@@ -307,7 +310,6 @@ static void logs_title(struct pane *pane, struct buf *out)
 		buf_add_str(out, " · ");
 		format_plural(out, errors, "error", "errors");
 	}
-	logs_title_narrowed(self, out);
 }
 
 static const char *logs_label(const struct pane_logs *self, const struct log_line *line)

@@ -85,21 +85,38 @@ static void sql(struct fixture *f, const char *text)
 
 /* Nearly 300 readers behind an ALTER that holds nothing: the root and both remedies are named, one
  * act frees all, and what came of it is said. */
+struct queue {
+	struct fixture *f;
+	int root;
+};
+
+/* All that wait, and the one before them; the application may add one of its own meanwhile. */
+static bool shows_the_queue(struct pty *p, void *arg)
+{
+	const struct queue *queue = arg;
+	int n = fixture_number(
+		queue->f, "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'");
+	char *behind = mem_printf("%d\\s+sessions wait behind pid %d", n, queue->root);
+	char *among = mem_printf("%d\\s+of\\s+them\\s+queue\\s+behind\\s+pid", n - 1);
+	bool shows = n >= 250 && pty_has(p, behind) && pty_has(p, among);
+
+	free(among);
+	free(behind);
+	return shows;
+}
+
 static void activity_shows_a_deep_queue(void **state)
 {
 	struct fixture *f = *state;
 	struct pty *p = fixture_console(f, 36, 120);
-	int root, waiting;
+	struct queue queue = { f, 0 };
+	int root;
 
 	pty_wait_text(p, texts.current, LIVE_MS);
 	incident(f, "lock-queue");
-	root = fixture_number(f, IDLE_SQL);
-	waiting = fixture_number(
-		f, "SELECT count(*) FROM pg_stat_activity WHERE wait_event_type = 'Lock'");
-	assert_true(waiting >= 250);
-	wait_for(p, "%d\\s+sessions wait behind pid %d", waiting, root);
+	root = queue.root = fixture_number(f, IDLE_SQL);
+	assert_true(pty_await(p, shows_the_queue, &queue, LIVE_MS));
 	wait_for(p, "Ending\\s+pid\\s+%d\\s+lets\\s+all\\s+go\\s+on", root);
-	wait_for(p, "%d\\s+of\\s+them\\s+queue\\s+behind\\s+pid", waiting - 1);
 	arm(p);
 	pty_key(p, "Enter");
 	pty_wait_text(p, "Cancel does nothing to an idle session", PTY_WAIT_MS);

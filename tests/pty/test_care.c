@@ -518,7 +518,7 @@ static void wait_until_active(const char *where, const char *name)
 {
 	const char *const argv[] = { "sh", "-ec",
 		"until psql -XqAtc \"SELECT application_name FROM pg_stat_activity"
-		" WHERE state = 'active'\" \"$1\" | grep -qx \"$2\"; do sleep 0.05; done",
+		" WHERE state = 'active' AND pid <> pg_backend_pid()\" \"$1\" | grep -qx \"$2\"; do sleep 0.05; done",
 		"sh", where, name, NULL };
 	struct run_options options = { .argv = argv };
 	struct run_result result;

@@ -133,7 +133,7 @@ static void logs_are_searched_and_filtered(void **state)
 
 	pty_type(p, "&p(ea|lu)[rm]\r");
 	pty_wait_gone(p, "apple", PTY_WAIT_MS);
-	pty_wait_text(p, "of [0-9]+ lines · showing", PTY_WAIT_MS);
+	pty_wait_text(p, "of [0-9]+ lines · .* · showing", PTY_WAIT_MS);
 	assert_true(pty_has(p, "ERROR pear 2") && pty_has(p, "WARNING plum 3"));
 	pty_type(p, "x");
 	pty_wait_text(p, "apple", PTY_WAIT_MS);
@@ -533,16 +533,21 @@ static void batch_logs_ends_with_its_reader(void **state)
 	strlist_fini(&program);
 }
 
+/* A target without a host, on this machine. */
+static char *write_here(struct fixture *f)
+{
+	return fixture_write(f, "zone.conf",
+		"[target prod]\nenvironment = production\nssh = none\nruntime = none\n"
+		"db_host = 127.0.0.1\ndb_name = x\ndb_user = x\n");
+}
+
 /* A file's times are of the zone of where it lies, here two hours east; what would lie ahead is not. */
 static void batch_logs_know_the_zone_of_a_file(void **state)
 {
 	struct fixture *f = *state;
 	struct strlist program;
-	char *script, *config;
+	char *script, *config = write_here(f);
 
-	config = fixture_write(f, "zone.conf",
-		"[target prod]\nenvironment = production\nssh = none\nruntime = none\n"
-		"db_host = 127.0.0.1\ndb_name = x\ndb_user = x\n");
 	strlist_init(&program);
 	assert_int_equal(sandbox_program(&program, NULL), 0);
 	script = mem_printf(
@@ -555,6 +560,35 @@ static void batch_logs_know_the_zone_of_a_file(void **state)
 		"grep '^2025-01-27T10:00:00.000Z INFO second$' $home/out;"
 		"grep -e \"^$before.*third$\" -e \"^$(date -u +%%FT%%H).*third$\" $home/out;"
 		"test $(wc -l <$home/out) = 3",
+		program.items[program.n - 1], config);
+	logs_shell(f, script);
+	free(script);
+	free(config);
+	strlist_fini(&program);
+}
+
+/* A traceback stays with its line, and --since leaves out what a file has from before. */
+static void batch_logs_of_a_file_since(void **state)
+{
+	struct fixture *f = *state;
+	struct strlist program;
+	char *script, *config = write_here(f);
+
+	strlist_init(&program);
+	assert_int_equal(sandbox_program(&program, NULL), 0);
+	script = mem_printf(
+		"export TZ=UTC HOME=$home; cd $home; {"
+		" date -d '1 hour ago' '+%%F %%T ERROR old';"
+		" echo Traceback; echo ValueError;"
+		" date -d '2 minutes ago' '+%%F %%T INFO new'; echo more; } >since.log;"
+		"echo timeless >bare.log; touch -d '1 hour ago' bare.log;"
+		"said() { %s -c %s logs prod \"$@\" | cut -d ' ' -f 2- | tr '\\n' '|' >out;"
+		" cat out >&2; };"
+		"said file:$home/since.log;"
+		" test \"$(cat out)\" = 'ERROR old|Traceback|ValueError|INFO new|more|';"
+		"said file:$home/since.log --since 30m; test \"$(cat out)\" = 'INFO new|more|';"
+		"said file:$home/bare.log --since 30m; test \"$(cat out)\" = '';"
+		"said file:$home/bare.log --since 2h; test \"$(cat out)\" = 'timeless|'",
 		program.items[program.n - 1], config);
 	logs_shell(f, script);
 	free(script);
@@ -720,6 +754,8 @@ int main(int argc, char **argv)
 			batch_logs_ends_with_its_reader, fixture_setup, remove_noise),
 		cmocka_unit_test_setup_teardown(
 			batch_logs_know_the_zone_of_a_file, fixture_setup, remove_noise),
+		cmocka_unit_test_setup_teardown(
+			batch_logs_of_a_file_since, fixture_setup, remove_noise),
 		cmocka_unit_test_setup_teardown(
 			batch_check_reads_the_logs, fixture_setup, remove_noise),
 		cmocka_unit_test_setup_teardown(

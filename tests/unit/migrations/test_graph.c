@@ -238,6 +238,40 @@ static void graph_finds_by_unique_prefix(void **state)
 	migration_graph_free(g);
 }
 
+/* As Alembic sees them: a label is no id of another, an empty parent is none, and what a file computes
+ * may be what another misses. */
+static void graph_says_no_more_than_is_known(void **state)
+{
+	static const struct {
+		const char *path, *text;
+	} files[] = {
+		{ "x_1.py", "revision = 'r1'\ndown_revision = ''\nbranch_labels = 'r2'\n" },
+		{ "x_2.py", "revision = 'r2'\ndown_revision = 'r1'\n" },
+		{ "x_3.py", "revision = str('r3')\ndown_revision = 'r2'\n" },
+		{ "x_4.py", "revision = 'r4'\ndown_revision = 'r3'\n" },
+	};
+	struct migration_problems problems;
+	struct migration_revision revisions[4];
+	struct migration_graph *g;
+	size_t i, n = 0;
+
+	(void)state;
+	migration_problems_init(&problems);
+	for (i = 0; i < sizeof(files) / sizeof(files[0]); i++)
+		n += migration_revision_parse(files[i].path, files[i].text, strlen(files[i].text),
+			     &revisions[n], &problems) == 0;
+	assert_int_equal(n, 3);
+	g = migration_graph_new(revisions, n, &problems);
+	assert_string_equal(migration_problems_find(&g->problems, "duplicate-label")->text,
+		"branch label 'r2' of r1 is a revision's id, too, so no alembic command works");
+	assert_int_equal(migration_graph_find(g, "r1")->parents.n, 0);
+	assert_string_equal(migration_problems_find(&g->problems, "missing-parent")->text,
+		"r4 comes after 'r3', which is in no file that could be read: perhaps in x_3.py, "
+		"whose id is computed");
+	assert_false(migration_problems_find(&g->problems, "missing-parent")->fatal);
+	migration_graph_free(g);
+}
+
 static void graph_survives_cycles(void **state)
 {
 	struct migration_graph *g =
@@ -246,8 +280,8 @@ static void graph_survives_cycles(void **state)
 	(void)state;
 	expect_order(g, "top cyc1 cyc2 base");
 	expect_problems(g,
-		"cycle: revisions come after each other in a circle, so no alembic command "
-		"works: cyc1, cyc2\n");
+		"cycle: revisions come after each other in a circle, which most alembic commands "
+		"refuse: cyc1, cyc2\n");
 	assert_true(migration_graph_find(g, "cyc1")->in_cycle);
 	assert_false(migration_graph_find(g, "top")->in_cycle);
 	assert_false(migration_graph_find(g, "base")->in_cycle);
@@ -356,6 +390,7 @@ int main(void)
 		cmocka_unit_test(graph_reports_unknown_rows),
 		cmocka_unit_test(graph_reports_partial_and_overlapping_rows),
 		cmocka_unit_test(graph_finds_by_unique_prefix),
+		cmocka_unit_test(graph_says_no_more_than_is_known),
 		cmocka_unit_test(graph_survives_cycles),
 		cmocka_unit_test(graph_reports_missing_parents),
 		cmocka_unit_test(graph_keeps_one_of_duplicates),
