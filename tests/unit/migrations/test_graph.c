@@ -247,7 +247,7 @@ static void graph_says_no_more_than_is_known(void **state)
 	} files[] = {
 		{ "x_1.py", "revision = 'r1'\ndown_revision = ''\nbranch_labels = 'r2'\n" },
 		{ "x_2.py", "revision = 'r2'\ndown_revision = 'r1'\n" },
-		{ "x_3.py", "revision = str('r3')\ndown_revision = 'r2'\n" },
+		{ "x_3.py", "revision = make('r3')\ndown_revision = 'r2'\n" },
 		{ "x_4.py", "revision = 'r4'\ndown_revision = 'r3'\n" },
 	};
 	struct migration_problems problems;
