@@ -258,7 +258,7 @@ static const char *file_without_id(const struct migration_graph *graph)
 	const struct migration_problem *p;
 	size_t i, k;
 
-	for (i = 0; i < graph->index->n_file_problems; i++) {
+	for (i = 0; i < graph->problems.n; i++) {
 		p = &graph->problems.items[i];
 		if (strcmp(p->code, "dynamic-value") != 0)
 			continue;
