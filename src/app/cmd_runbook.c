@@ -23,7 +23,8 @@ const struct command command_runbook = {
 	.args = "list | show NAME | lint FILE... | plan NAME TARGET",
 	.summary = "the runbooks; lint: what is wrong with a file; plan: what a run would send",
 	.details = "lint names every problem with file:line and exits 1 when there is any.\n"
-		   "plan prints every step with its values, what it would ask for, and what it expects;\n"
+		   "plan prints every step with its values, what it would ask for, and what it "
+		   "expects;\n"
 		   "it connects to look at the target, and runs nothing.",
 	.min_args = 1,
 	.max_args = -1,
@@ -82,20 +83,44 @@ static int runbook_lint_files(const struct invocation *in)
 	return problems ? EXIT_WARNING : EXIT_OK;
 }
 
+/* Those of all targets. Without a configuration there are the built-in ones. */
+static int runbook_directories(const struct invocation *in, struct strlist *out, struct err *err)
+{
+	struct config config;
+	const char *directory;
+	size_t i;
+
+	if (config_load(&config, in->config_path, err) < 0)
+		return in->config_path ? -1 : 0;
+	for (i = 0; i < config.n_targets; i++) {
+		directory = config_get(&config.targets[i], CONFIG_RUNBOOKS);
+		if (*directory && !strlist_has(out, directory))
+			strlist_add(out, directory);
+	}
+	config_fini(&config);
+	return 0;
+}
+
 static int runbook_with_library(const struct invocation *in,
 	int (*run)(const struct runbook_library *library, const struct invocation *in))
 {
 	struct runbook_library library;
+	struct strlist own;
 	struct err err;
 	int status;
 
-	if (runbooks_load(&library, "", &err) < 0) {
+	strlist_init(&own);
+	if (runbook_directories(in, &own, &err) < 0) {
 		status = command_fail(&err);
+	} else if (runbooks_load_all(&library, &own, &err) < 0) {
+		status = command_fail(&err);
+		runbook_library_fini(&library);
 	} else {
 		runbook_print_problems(&library);
 		status = run(&library, in);
+		runbook_library_fini(&library);
 	}
-	runbook_library_fini(&library);
+	strlist_fini(&own);
 	return status;
 }
 
@@ -104,9 +129,9 @@ static int runbook_with_library(const struct invocation *in,
 static int plan_print(struct batch *batch)
 {
 	const struct config_section *section = target_section(batch->target);
-	struct run_place place = {
-		.section = section, .runtime = *target_runtime(batch->target), .application = "pgoncall-RUN"
-	};
+	struct run_place place = { .section = section,
+		.runtime = *target_runtime(batch->target),
+		.application = "pgoncall-RUN" };
 	struct runbook_options options = { .quote = host_quote_word,
 		.wrap = run_place_wrap,
 		.wrap_arg = &place,
@@ -122,8 +147,8 @@ static int plan_print(struct batch *batch)
 	options.target = name;
 	run_vars_provide_target(batch->target, &vars);
 	runbook = runbooks_load(&library, config_get(section, CONFIG_RUNBOOKS), &err) == 0
-		? runbook_library_find(&library, batch->in->args[1], &err)
-		: NULL;
+			  ? runbook_library_find(&library, batch->in->args[1], &err)
+			  : NULL;
 	if (runbook)
 		runbook_plan(runbook, &options, &vars, stdout);
 	else
@@ -179,7 +204,8 @@ static int runbook_plan_target(const struct invocation *in)
 
 	if (status != EXIT_OK)
 		return status;
-	return batch_run(in, in->args[2], TARGET_DATABASE | TARGET_MIGRATIONS, plan_advance, plan_failed);
+	return batch_run(
+		in, in->args[2], TARGET_DATABASE | TARGET_MIGRATIONS, plan_advance, plan_failed);
 }
 
 static int runbook_run(const struct invocation *in)

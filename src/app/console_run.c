@@ -165,6 +165,7 @@ static void run_send(struct app_run *r, struct runbook_event *event)
 	struct runbook_effect effect;
 	struct run_marked marked;
 	size_t step = r->run->step;
+	char *check = NULL;
 	bool after_failure = event->kind == RUNBOOK_EVENT_GO &&
 			     r->run->state == RUNBOOK_STATE_JUDGED &&
 			     r->run->outcomes[step] == RUNBOOK_FAIL;
@@ -174,6 +175,8 @@ static void run_send(struct app_run *r, struct runbook_event *event)
 	event->now_ns = clock_monotonic();
 	run_refresh_vars(r);
 	run_stop_mark(r, &marked);
+	if (event->kind == RUNBOOK_EVENT_CHECK && r->run->state == RUNBOOK_STATE_CHECKING)
+		check = mem_strdup(runbook_run_step(r->run)->checks.items[r->run->check]);
 	if (event->kind != RUNBOOK_EVENT_TICK) {
 		loop_timer_stop(r->again);
 		r->again = NULL;
@@ -181,13 +184,18 @@ static void run_send(struct app_run *r, struct runbook_event *event)
 	rc = runbook_run_event(r->run, event, &effect, &err);
 	run_stop_unmark(r, &marked, rc == 0);
 	if (rc < 0) {
+		free(check);
 		app_message(r->app, CONSOLE_WARNING, "%s", err.text);
 		return;
 	}
 	if (event->kind == RUNBOOK_EVENT_RESULT && r->intent_seq > 0)
 		run_record_result(r, event->result);
+	if (check)
+		run_record_check(r, check, event->answer);
+	free(check);
 	if (effect.record.step)
-		run_record_outcome(r, &effect.record);
+		run_record_outcome(r, &effect.record,
+			event->kind == RUNBOOK_EVENT_RESULT ? event->result : NULL);
 	if (after_failure)
 		run_record_arrival(r);
 	if (r->run->step != step || event->kind == RUNBOOK_EVENT_RETRY)

@@ -26,12 +26,12 @@ struct run_choices {
 
 /* Evidence about a write whose result is not known. */
 struct run_evidence {
-	bool wanted;      /* to be gathered with the next picture */
-	bool has_process; /* the host was asked */
-	bool recorded;
+	bool wanted; /* with each picture, as long as nobody has said what it was */
 	struct host_run *process_run;
-	struct buf text;
-	int64_t since_ns; /* pictures before this say nothing about it */
+	struct buf text, process; /* all of it; what the host said last */
+	char *recorded;   /* what of it is in the journal: more is written once it differs */
+	int64_t since_ns; /* pictures up to this say nothing new */
+	int64_t asked_ns; /* when the host was asked last; 0: not yet */
 };
 
 /* An ending that was sent; of several steps there may be several under way. */
@@ -169,7 +169,11 @@ const struct db_session *run_fill_session(
 /* console_run_record.c: what is kept in the journal, and found again. */
 /* "begun", "left", "finished", …: where a run begins and ends. */
 void run_record_mark(struct app_run *r, const char *text);
-void run_record_outcome(struct app_run *r, const struct runbook_record *record);
+/* result: of the read that was run for it; NULL: there was none. */
+void run_record_outcome(struct app_run *r, const struct runbook_record *record,
+	const struct runbook_result *result);
+/* A check was answered. */
+void run_record_check(struct app_run *r, const char *check, enum runbook_answer answer);
 /* The operator went on from a failed step to the one at hand. */
 void run_record_arrival(struct app_run *r);
 void run_record_intent(struct app_run *r, const char *typed, recorder_done done, void *arg);

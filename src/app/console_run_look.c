@@ -13,13 +13,15 @@
 #include <pgoncall/host/stop.h>
 
 #define PROCESS_TIMEOUT_MS 10000
+#define PROCESS_AGAIN_NS   (5 * CLOCK_NS_PER_S)
 
 void run_look_stop(struct app_run *r)
 {
 	host_run_cancel(r->evidence.process_run);
-	buf_clear(&r->evidence.text);
-	r->evidence.process_run = NULL;
-	r->evidence.wanted = r->evidence.has_process = r->evidence.recorded = false;
+	buf_fini(&r->evidence.text);
+	buf_fini(&r->evidence.process);
+	free(r->evidence.recorded);
+	memset(&r->evidence, 0, sizeof(r->evidence));
 }
 
 void run_look_begin(struct app_run *r)
@@ -72,7 +74,7 @@ static void look_add_none(const struct run_mark *mark, struct buf *out)
 				 "sessions of pgoncall\n");
 }
 
-static void look_add_sessions(
+static size_t look_add_sessions(
 	const struct app_run *r, const struct db_snapshot *snapshot, struct buf *out)
 {
 	struct run_mark mark = run_mark(r);
@@ -91,19 +93,58 @@ static void look_add_sessions(
 	}
 	if (!n)
 		look_add_none(&mark, out);
+	return n;
 }
 
-static void look_record(struct app_run *r)
+/* Not again while it says the same. */
+static void look_record(struct app_run *r, char *what_take)
 {
 	struct journal_entry entry = JOURNAL_ENTRY_INIT;
-	char *text = mem_printf("evidence about write %lld: %s", (long long)r->intent_seq,
-		buf_str(&r->evidence.text));
+	char *text;
 
+	if (r->evidence.recorded && strcmp(r->evidence.recorded, what_take) == 0) {
+		free(what_take);
+		return;
+	}
+	free(r->evidence.recorded);
+	r->evidence.recorded = what_take;
+	text = mem_printf("evidence about write %lld: %s", (long long)r->intent_seq,
+		buf_str(&r->evidence.text));
 	entry.event = JOURNAL_NOTE;
 	entry.text = text;
 	app_record(r->app, &entry, NULL, NULL);
 	free(text);
-	r->evidence.recorded = true;
+}
+
+static bool look_has_process(const struct app_run *r)
+{
+	const struct runbook_step *step = runbook_run_step(r->run);
+
+	return step->language == RUNBOOK_SH && !r->nameless &&
+	       !run_place_is_here(&r->place, step->place) && target_transport(r->app->target);
+}
+
+/* All of it, as of the last picture. */
+static void look_tell(struct app_run *r)
+{
+	const struct db_snapshot *snapshot = target_snapshot(r->app->target);
+	struct buf what = BUF_INIT;
+	char time[16];
+	size_t n;
+
+	if (!snapshot)
+		return;
+	buf_clear(&r->evidence.text);
+	buf_printf(&r->evidence.text, "looked at %s\n",
+		clock_format_time(clock_wall(), time, sizeof(time)));
+	look_add_versions(snapshot, &r->evidence.text);
+	look_add_versions(snapshot, &what);
+	n = look_add_sessions(r, snapshot, &r->evidence.text);
+	buf_add_str(&r->evidence.text, buf_str(&r->evidence.process));
+	buf_printf(&what, "%zu\n%s", n, buf_str(&r->evidence.process));
+	if (r->evidence.process.len || !look_has_process(r))
+		look_record(r, mem_strdup(buf_str(&what)));
+	buf_fini(&what);
 	app_run_show(r->app);
 }
 
@@ -112,12 +153,13 @@ static void look_on_process(void *arg, const struct host_output *output, const s
 	struct app_run *r = arg;
 
 	r->evidence.process_run = NULL;
+	buf_clear(&r->evidence.process);
 	if (err->code != ERR_OK)
-		buf_printf(&r->evidence.text, "its processes could not be looked for: %s\n",
+		buf_printf(&r->evidence.process, "its processes could not be looked for: %s\n",
 			err->text);
 	else
-		host_stop_look_read(buf_str(&output->out), &r->evidence.text);
-	look_record(r);
+		host_stop_look_read(buf_str(&output->out), &r->evidence.process);
+	look_tell(r);
 }
 
 /* Whatever the step started has its name in the environment. */
@@ -132,12 +174,14 @@ static void look_for_process(struct app_run *r)
 
 	place.application = place.mark = "";
 	host_stop_look_script(name, &line);
+	r->evidence.asked_ns = clock_monotonic();
 	if (run_place_wrap(&place, where, buf_str(&line), &wrapped, &err) == 0)
 		r->evidence.process_run =
 			host_run_start(r->app->loop, target_transport(r->app->target),
 				buf_str(&wrapped), &options, look_on_process, r);
 	else
-		look_record(r);
+		buf_printf(
+			&r->evidence.process, "its processes were not looked for: %s\n", err.text);
 	buf_fini(&wrapped);
 	buf_fini(&line);
 	free(name);
@@ -146,20 +190,19 @@ static void look_for_process(struct app_run *r)
 void run_look(struct app_run *r)
 {
 	const struct db_snapshot *snapshot = target_snapshot(r->app->target);
-	const struct runbook_step *step = runbook_run_step(r->run);
+	struct run_evidence *evidence = &r->evidence;
 
-	if (!r->evidence.wanted || !step || !snapshot ||
+	if (!evidence->wanted || !runbook_run_step(r->run) || !snapshot ||
 		target_get_state(r->app->target) != TARGET_UP ||
-		snapshot->at_monotonic < r->evidence.since_ns)
+		snapshot->at_monotonic <= evidence->since_ns)
 		return;
-	r->evidence.wanted = false;
-	buf_clear(&r->evidence.text);
-	look_add_versions(snapshot, &r->evidence.text);
-	look_add_sessions(r, snapshot, &r->evidence.text);
-	if (step->language == RUNBOOK_SH && !r->nameless && !run_place_is_here(&r->place, step->place) &&
-		target_transport(r->app->target))
+	if (r->run->state != RUNBOOK_STATE_UNSETTLED) {
+		evidence->wanted = false;
+		return;
+	}
+	evidence->since_ns = snapshot->at_monotonic;
+	if (look_has_process(r) && !evidence->process_run &&
+		clock_monotonic() - evidence->asked_ns > PROCESS_AGAIN_NS)
 		look_for_process(r);
-	else
-		look_record(r);
-	app_run_show(r->app);
+	look_tell(r);
 }

@@ -80,7 +80,6 @@ void run_free(struct app_run *r)
 	run_exec_free(r->list);
 	run_look_stop(r);
 	run_stop_fini(r);
-	buf_fini(&r->evidence.text);
 	run_choices_fini(&r->choices);
 	strlist_fini(&r->links);
 	runbook_run_free(r->run);

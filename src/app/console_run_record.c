@@ -48,9 +48,9 @@ static struct journal_var *record_vars(const struct app_run *r, size_t *n)
 	return vars;
 }
 
-static void record_note(struct app_run *r, const char *step, const char *text)
+static void record_note_with(
+	struct app_run *r, struct journal_entry entry, const char *step, const char *text)
 {
-	struct journal_entry entry = JOURNAL_ENTRY_INIT;
 	struct journal_var *vars = record_vars(r, &entry.n_vars);
 
 	entry.event = JOURNAL_NOTE;
@@ -60,6 +60,13 @@ static void record_note(struct app_run *r, const char *step, const char *text)
 	entry.text = text;
 	app_record(r->app, &entry, NULL, NULL);
 	free(vars);
+}
+
+static void record_note(struct app_run *r, const char *step, const char *text)
+{
+	const struct journal_entry entry = JOURNAL_ENTRY_INIT;
+
+	record_note_with(r, entry, step, text);
 }
 
 void run_record_mark(struct app_run *r, const char *text)
@@ -72,12 +79,51 @@ void run_record_mark(struct app_run *r, const char *text)
 	free(full);
 }
 
-void run_record_outcome(struct app_run *r, const struct runbook_record *record)
+/* What ran, and what came of it. */
+static void record_ran(const struct app_run *r, const struct runbook_step *step,
+	const struct runbook_result *result, char hash[JOURNAL_HASH_HEX + 1],
+	struct journal_entry *entry)
 {
+	run_exec_hash(r->exec, hash);
+	if (result->ran == RUNBOOK_RAN)
+		entry->exit = step->language == RUNBOOK_SQL ? 0 : result->exit;
+	else if (result->ran == RUNBOOK_RAN_ERROR)
+		entry->exit = 1;
+	if (step->language == RUNBOOK_SQL && result->rows >= 0)
+		entry->rows = result->rows;
+	entry->duration_ms = (clock_monotonic() - r->began_ns) / CLOCK_NS_PER_MS;
+	entry->output_sha256 = hash;
+}
+
+void run_record_outcome(
+	struct app_run *r, const struct runbook_record *record, const struct runbook_result *result)
+{
+	const struct runbook_step *step = runbook_step_find(r->run->runbook, record->step);
+	struct journal_entry entry = JOURNAL_ENTRY_INIT;
+	char hash[JOURNAL_HASH_HEX + 1];
 	char *text = mem_printf("%s: %s", runbook_outcome_name(record->outcome),
 		record->reason ? record->reason : "");
 
-	record_note(r, record->step, text);
+	if (result && r->exec && step->mode == RUNBOOK_READ) {
+		record_ran(r, step, result, hash, &entry);
+		entry.command = run_exec_statement(r->exec);
+	}
+	record_note_with(r, entry, record->step, text);
+	free(text);
+}
+
+void run_record_check(struct app_run *r, const char *check, enum runbook_answer answer)
+{
+	static const char *const words[] = {
+		[RUNBOOK_CHECK_DONE] = "checked",
+		[RUNBOOK_CHECK_NOT_DONE] = "not so",
+		[RUNBOOK_CHECK_SKIP] = "check skipped",
+	};
+	char *text = answer == RUNBOOK_CHECK_SKIP
+			     ? mem_printf("%s: %s (%s)", words[answer], check, r->run->reason)
+			     : mem_printf("%s: %s", words[answer], check);
+
+	record_note(r, runbook_run_step(r->run)->name, text);
 	free(text);
 }
 
@@ -113,7 +159,9 @@ void run_record_result(struct app_run *r, const struct runbook_result *result)
 {
 	const struct runbook_step *step = runbook_run_step(r->run);
 	struct journal_entry entry = JOURNAL_ENTRY_INIT;
-	enum runbook_outcome outcome = result->ran == RUNBOOK_RAN_UNKNOWN ? RUNBOOK_UNKNOWN
+	bool unknown =
+		result->ran == RUNBOOK_RAN_UNKNOWN || r->run->state == RUNBOOK_STATE_UNSETTLED;
+	enum runbook_outcome outcome = unknown ? RUNBOOK_UNKNOWN
 				       : r->run->state == RUNBOOK_STATE_JUDGED
 					       ? r->run->outcomes[r->run->step]
 					       : RUNBOOK_FAIL;
@@ -122,19 +170,11 @@ void run_record_result(struct app_run *r, const struct runbook_result *result)
 		r->run->state == RUNBOOK_STATE_JUDGED || !result->error ? r->run->verdict
 									: result->error);
 
-	run_exec_hash(r->exec, hash);
-	entry.event = result->ran == RUNBOOK_RAN_UNKNOWN ? JOURNAL_UNKNOWN : JOURNAL_RESULT;
+	record_ran(r, step, result, hash, &entry);
+	entry.event = unknown ? JOURNAL_UNKNOWN : JOURNAL_RESULT;
 	entry.intent = r->intent_seq;
 	entry.runbook = r->run->runbook->name;
 	entry.step = step->name;
-	if (result->ran == RUNBOOK_RAN)
-		entry.exit = step->language == RUNBOOK_SQL ? 0 : result->exit;
-	else if (result->ran == RUNBOOK_RAN_ERROR)
-		entry.exit = 1;
-	if (step->language == RUNBOOK_SQL && result->rows >= 0)
-		entry.rows = result->rows;
-	entry.duration_ms = (clock_monotonic() - r->began_ns) / CLOCK_NS_PER_MS;
-	entry.output_sha256 = hash;
 	entry.text = text;
 	app_record(r->app, &entry, NULL, NULL);
 	free(text);

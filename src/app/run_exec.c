@@ -341,6 +341,9 @@ static void exec_on_settings(
 /* Cost: none; any server. The settings last until the next step sets its own. */
 static const char settings_sql[] =
 	"SELECT set_config('statement_timeout', $1, false), set_config('lock_timeout', $2, false),"
+	/* A read whose client is gone ends (from version 14 on); a write goes on. */
+	" (SELECT set_config(name, CASE $3 WHEN 'on' THEN '2s' ELSE '0' END, false)"
+	" FROM pg_catalog.pg_settings WHERE name = 'client_connection_check_interval'),"
 	" set_config('default_transaction_read_only', $3, false)";
 
 static void exec_prepare_sql(struct run_exec *exec)

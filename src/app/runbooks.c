@@ -31,12 +31,26 @@ static char *runbooks_built_in(void)
 
 int runbooks_load(struct runbook_library *library, const char *own, struct err *err)
 {
+	struct strlist directories;
+	int rc;
+
+	strlist_init(&directories);
+	if (*own)
+		strlist_add(&directories, own);
+	rc = runbooks_load_all(library, &directories, err);
+	strlist_fini(&directories);
+	return rc;
+}
+
+int runbooks_load_all(struct runbook_library *library, const struct strlist *own, struct err *err)
+{
 	char *built_in;
+	size_t i;
 	int rc = 0;
 
 	memset(library, 0, sizeof(*library));
-	if (*own)
-		rc = runbook_library_add(library, own, err);
+	for (i = 0; i < own->n && rc == 0; i++)
+		rc = runbook_library_add(library, own->items[i], err);
 	built_in = runbooks_built_in();
 	if (rc == 0)
 		rc = runbook_library_add(library, built_in, err);

@@ -96,7 +96,8 @@ static void http_work(void *arg)
 	code = lib->curl_easy_perform(curl);
 	lib->curl_easy_getinfo(curl, CURLINFO_RESPONSE_CODE, &http->status);
 	lib->curl_easy_getinfo(curl, CURLINFO_TOTAL_TIME, &http->seconds);
-	if (code != CURLE_OK)
+	/* An answer that is longer than is read here has been given all the same. */
+	if (code != CURLE_OK && !(code == CURLE_WRITE_ERROR && http->status))
 		err_set(&http->err, code == CURLE_OPERATION_TIMEDOUT ? ERR_TIMEOUT : ERR_CONNECT,
 			"%s", *why ? why : lib->curl_easy_strerror(code));
 	lib->curl_easy_cleanup(curl);

@@ -147,7 +147,8 @@ static bool is_offline_alembic(const struct runbook_step *step)
  * what the server allows to the statements after it. */
 static bool is_query(const char *sql)
 {
-	static const char *const words[] = { "SELECT", "WITH", "VALUES", "TABLE", "SHOW", "EXPLAIN" };
+	static const char *const words[] = { "SELECT", "WITH", "VALUES", "TABLE", "SHOW",
+		"EXPLAIN" };
 	size_t i, len;
 
 	for (;;) {
@@ -166,10 +167,71 @@ static bool is_query(const char *sql)
 
 /* Functions that a read-only transaction lets through although they change something. */
 static const char *const side_effects[] = {
-	"pg_reload_conf", "pg_rotate_logfile", "pg_promote", "pg_switch_wal", "pg_create_restore_point",
-	"pg_drop_replication_slot", "pg_stat_reset", "pg_wal_replay_", "pg_logical_emit_message",
-	"pg_advisory_lock", "pg_read_server_file", "set_config", "dblink", "lo_",
+	"pg_reload_conf",
+	"pg_rotate_logfile",
+	"pg_promote",
+	"pg_switch_wal",
+	"pg_create_restore_point",
+	"pg_drop_replication_slot",
+	"pg_stat_reset",
+	"pg_wal_replay_",
+	"pg_logical_emit_message",
+	"pg_advisory_",
+	"pg_try_advisory_",
+	"pg_read_server_file",
+	"set_config",
+	"dblink",
+	"lo_",
+	"pg_notify",
+	"pg_log_backend_memory_contexts",
+	"setval",
+	"nextval",
+	/* and those that run what they are given */
+	"query_to_xml",
+	"cursor_to_xml",
+	"table_to_xml",
+	"schema_to_xml",
+	"database_to_xml",
 };
+
+/* What psql is not given by a command line that only reads. */
+static const char *const sql_writes[] = {
+	"INSERT",
+	"UPDATE",
+	"DELETE",
+	"MERGE",
+	"ALTER",
+	"CREATE",
+	"GRANT",
+	"REVOKE",
+	"REINDEX",
+	"VACUUM",
+	"CLUSTER",
+	"REFRESH",
+	"CALL",
+	"COMMENT",
+	"REASSIGN",
+	"LOCK",
+};
+
+static bool is_name_char(char c)
+{
+	return isalnum((unsigned char)c) || c == '_';
+}
+
+/* The first of the words that stands there as a whole, in whatever letters; NULL: none does. */
+static const char *text_word_of(const char *text, const char *const *words, size_t n)
+{
+	const char *at;
+	size_t i;
+
+	for (i = 0; i < n; i++)
+		for (at = text; (at = strcasestr(at, words[i])); at++)
+			if ((at == text || !is_name_char(at[-1])) &&
+				!is_name_char(at[strlen(words[i])]))
+				return words[i];
+	return NULL;
+}
 
 static const char *sql_side_effect(const char *sql)
 {
@@ -178,7 +240,7 @@ static const char *sql_side_effect(const char *sql)
 
 	for (i = 0; i < sizeof(side_effects) / sizeof(side_effects[0]); i++) {
 		for (at = sql; (at = strcasestr(at, side_effects[i])); at++)
-			if (at == sql || !(isalnum((unsigned char)at[-1]) || at[-1] == '_'))
+			if (at == sql || !is_name_char(at[-1]))
 				return side_effects[i];
 	}
 	return NULL;
@@ -190,13 +252,32 @@ static void check_read_sql(struct check *c)
 
 	if (!is_query(c->step->text))
 		problem_add(c->problems, c->step->text_line,
-			"a statement with mode=read begins with SELECT, WITH, VALUES, TABLE, SHOW or "
+			"a statement with mode=read begins with SELECT, WITH, VALUES, TABLE, SHOW "
+			"or "
 			"EXPLAIN");
+	if (strcasestr(c->step->text, "U&"))
+		problem_add(c->problems, c->step->text_line,
+			"a statement with mode=read has no names or strings written as U&\"…\"");
 	if (name)
 		problem_add(c->problems, c->step->text_line,
-			"this says mode=read but calls %s…, which changes something: a read passes no "
+			"this says mode=read but calls %s…, which changes something: a read passes "
+			"no "
 			"gate",
 			name);
+}
+
+static void check_read_shell(struct check *c)
+{
+	static const char *const clients[] = { "psql" };
+	const char *text = c->step->text,
+		   *word = text_word_of(text, clients, 1)
+				   ? text_word_of(text, sql_writes,
+					     sizeof(sql_writes) / sizeof(sql_writes[0]))
+				   : NULL;
+
+	if (word)
+		problem_add(c->problems, c->step->text_line,
+			"this says mode=read but has psql do %s: a read passes no gate", word);
 }
 
 /* What calls itself a read passes no gate, so it must not look like anything else. */
@@ -208,6 +289,8 @@ static void check_read(struct check *c)
 		return;
 	if (c->step->language == RUNBOOK_SQL)
 		check_read_sql(c);
+	else
+		check_read_shell(c);
 	act = c->step->language == RUNBOOK_SQL ? scan_sql(c->step->text)
 					       : scan_shell(c->step->text);
 	if (act != POLICY_ACT_WRITE)

@@ -306,6 +306,9 @@ static bool engine_stream_ended(const struct engine *e)
 	return run_step(e->run)->stream && e->run->halted;
 }
 
+/* A shell's exit status above this is a signal's number. POSIX, 2.8.2. */
+#define EXIT_BY_SIGNAL 128
+
 static int on_result(struct engine *e)
 {
 	struct runbook_run *run = e->run;
@@ -323,6 +326,10 @@ static int on_result(struct engine *e)
 		buf_clear(&verdict);
 		buf_add_str(&verdict, err.text);
 	}
+	/* Ended by a signal: a client dies, and what it had begun goes on, in its container or in the
+	 * database. */
+	unknown |= !ok && step->language == RUNBOOK_SH && e->event->result->ran == RUNBOOK_RAN &&
+		   e->event->result->exit > EXIT_BY_SIGNAL;
 	if (unknown && step->mode == RUNBOOK_WRITE) {
 		engine_judge(e, RUNBOOK_UNKNOWN, buf_str(&verdict));
 		run->state = RUNBOOK_STATE_UNSETTLED;
@@ -567,8 +574,8 @@ int runbook_run_event(struct runbook_run *run, const struct runbook_event *event
 
 /* --- looking ahead --------------------------------------------------------------------------- */
 
-static bool ahead_applies(
-	const struct runbook_run *run, const struct runbook_step *step, enum runbook_outcome outcome)
+static bool ahead_applies(const struct runbook_run *run, const struct runbook_step *step,
+	enum runbook_outcome outcome)
 {
 	enum runbook_outcome was;
 

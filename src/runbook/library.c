@@ -66,6 +66,34 @@ static void library_take(struct runbook_library *library, struct runbook *runboo
 	runbook_free(runbook);
 }
 
+static void library_refuse(struct runbook_library *library, const char *file, const char *path,
+	size_t directory, const struct runbook_problems *problems)
+{
+	struct runbook_refusal *refusal;
+
+	library->refused = mem_grow(library->refused, library->n_refused, &library->cap_refused,
+		sizeof(*library->refused));
+	refusal = &library->refused[library->n_refused++];
+	refusal->name = mem_strndup(file, strlen(file) - strlen(".md"));
+	refusal->why = problems->n && problems->items[0].line
+			       ? mem_printf("%s:%d: %s", path, problems->items[0].line,
+					 problems->items[0].text)
+			       : mem_strdup(problems->n ? problems->items[0].text : path);
+	refusal->directory = directory;
+}
+
+static const struct runbook_refusal *library_refusal(
+	const struct runbook_library *library, const char *name, const struct runbook_entry *entry)
+{
+	size_t i;
+
+	for (i = 0; i < library->n_refused; i++)
+		if (strcmp(library->refused[i].name, name) == 0 &&
+			(!entry || entry->directory > library->refused[i].directory))
+			return &library->refused[i];
+	return NULL;
+}
+
 static int compare_names(const void *a, const void *b)
 {
 	const struct runbook_entry *x = a, *y = b;
@@ -75,8 +103,7 @@ static int compare_names(const void *a, const void *b)
 
 int runbook_library_add(struct runbook_library *library, const char *directory, struct err *err)
 {
-	size_t number = library->n ? library->items[library->n - 1].directory + 1 : 0;
-	size_t first = library->n;
+	size_t number = library->n_directories++, first = library->n;
 	struct runbook_problems problems;
 	struct dirent **entries;
 	struct runbook *runbook;
@@ -93,6 +120,8 @@ int runbook_library_add(struct runbook_library *library, const char *directory, 
 		library_say_problems(library, path, &problems);
 		if (runbook)
 			library_take(library, runbook, number);
+		else
+			library_refuse(library, entries[i]->d_name, path, number, &problems);
 		runbook_problems_fini(&problems);
 		free(path);
 		free(entries[i]);
@@ -111,6 +140,11 @@ void runbook_library_fini(struct runbook_library *library)
 	for (i = 0; i < library->n; i++)
 		runbook_free(library->items[i].runbook);
 	free(library->items);
+	for (i = 0; i < library->n_refused; i++) {
+		free(library->refused[i].name);
+		free(library->refused[i].why);
+	}
+	free(library->refused);
 	strlist_fini(&library->problems);
 	strlist_fini(&library->notes);
 	memset(library, 0, sizeof(*library));
@@ -120,10 +154,15 @@ const struct runbook *runbook_library_find(
 	const struct runbook_library *library, const char *name, struct err *err)
 {
 	const struct runbook_entry *entry = library_entry(library, name);
+	const struct runbook_refusal *refusal = library_refusal(library, name, entry);
 	struct buf names = BUF_INIT;
 	const char *other;
 	size_t i;
 
+	if (refusal) {
+		err_set(err, ERR_USAGE, "%s; mend that file, or take it away", refusal->why);
+		return NULL;
+	}
 	if (entry)
 		return entry->runbook;
 	for (i = 0; i < library->n; i++) {

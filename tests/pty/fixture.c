@@ -165,6 +165,31 @@ void fixture_run(struct fixture *f, const char *const *arguments, struct run_res
 
 /* --- the database ----------------------------------------------------------------------------- */
 
+struct rows_want {
+	struct fixture *f;
+	const char *sql, *rows;
+};
+
+static bool database_has(struct pty *p, void *arg)
+{
+	const struct rows_want *want = arg;
+	struct err err = { 0 };
+	char *rows = range_psql(want->f->range, want->sql, &err);
+	bool has = str_equal(rows, want->rows);
+
+	(void)p;
+	free(rows);
+	return has;
+}
+
+void fixture_await_rows(struct fixture *f, const char *sql, const char *rows)
+{
+	struct rows_want want = { f, sql, rows };
+
+	if (!pty_await(f->pty, database_has, &want, 20000))
+		fixture_expect_rows(f, sql, rows);
+}
+
 void fixture_expect_rows(struct fixture *f, const char *sql, const char *want)
 {
 	struct err err = { 0 };

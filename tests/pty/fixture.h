@@ -42,6 +42,8 @@ void fixture_run(struct fixture *f, const char *const *arguments, struct run_res
 
 /* Fails unless the superuser's SQL yields these rows. */
 void fixture_expect_rows(struct fixture *f, const char *sql, const char *rows);
+/* The same, once it is so. */
+void fixture_await_rows(struct fixture *f, const char *sql, const char *rows);
 /* The one number the SQL yields. */
 int fixture_number(struct fixture *f, const char *sql);
 

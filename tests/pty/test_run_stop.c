@@ -119,7 +119,7 @@ static void interrupt_there(struct pty *p)
 	pty_wait_text(p, "A write is under way", PTY_WAIT_MS);
 	pty_key(p, "j");
 	pty_key(p, "Enter");
-	pty_wait_text(p, "End the process of .Sleep there. there", PTY_WAIT_MS);
+	pty_wait_text(p, "End the process of ", PTY_WAIT_MS);
 }
 
 /* --- ended there ----------------------------------------------------------------------------- */
@@ -141,11 +141,15 @@ static void run_interrupt_ends_it_in_the_container(void **state)
 	pty_type(p, "boardofone@prod\r");
 	pty_wait_text(p, "TERM was sent there, and it ended: [0-9]+ ", LIVE_MS);
 	assert_true(pty_await(p, process_is_gone, words, PTY_WAIT_MS));
-	pty_wait_text(p, "not as expected", LIVE_MS); /* its exit status is known */
+	/* What it had begun elsewhere may go on: that is looked at. */
+	pty_wait_text(p, "RESULT UNKNOWN", LIVE_MS);
 	pty_wait_text(p, "got 143", PTY_WAIT_MS);
+	pty_wait_text(p, "no process that it started runs there any more", LIVE_MS);
+	pty_wait_text(p, "no session named pgoncall-[0-9a-f]+ is in the database", PTY_WAIT_MS);
 	assert_false(pty_has(p, "│ +went on"));
 	assert_int_equal(play_intents(f), 2);
-	fixture_expect_records(f, "\"event\":\"result\"", 2);
+	fixture_expect_records(f, "\"event\":\"result\"", 1);
+	fixture_expect_records(f, "\"event\":\"unknown\"", 1);
 	fixture_expect_records(f, "nap of sleeping: TERM was sent there, and it ended", 1);
 	end_other(other);
 }
@@ -161,7 +165,7 @@ static void run_interrupt_ends_it_on_the_host(void **state)
 	pty_type(p, "signal\r");
 	pty_wait_text(p, "TERM was sent there, and it ended: [0-9]+ ", LIVE_MS);
 	assert_true(pty_await(p, process_is_gone, words, PTY_WAIT_MS));
-	pty_wait_text(p, "not as expected", LIVE_MS);
+	pty_wait_text(p, "RESULT UNKNOWN", LIVE_MS);
 	assert_false(pty_has(p, "│ +went on"));
 	assert_int_equal(play_intents(f), 2);
 	end_other(other);
@@ -296,6 +300,75 @@ static void run_killed_console_leaves_a_process_that_can_be_ended(void **state)
 	free(config);
 }
 
+/* psql is ended; its session waits on, gets its lock, and commits. Nothing says so but the database. */
+static void run_ended_client_leaves_its_session(void **state)
+{
+	static const char text[] =
+		"---\nrunbook: alter\ntitle: Alter\n---\nAlters.\n\n"
+		"### Add a column\n"
+		"```sh { name=alter on=app mode=write timeout=5m undo=none }\n"
+		"psql \"${DATABASE_URL}\" -c 'ALTER TABLE users ADD COLUMN late int'\n```\n";
+	struct fixture *f = *state;
+	char *config = fixture_runbook(f, "alter", text);
+	struct err err = { 0 };
+	struct pty *p;
+
+	fixture_check(range_incident(f->range, "idle-in-transaction", &err), &err);
+	p = play_console(f, config);
+	play_arm(p);
+	play_open(p, "alter");
+	pty_key(p, "Enter");
+	pty_wait_text(p, "Enter: see what is sent", PTY_WAIT_MS);
+	pty_key(p, "Enter");
+	pty_wait_text(p, "Press y to do it", PTY_WAIT_MS);
+	pty_key(p, "y");
+	pty_wait_text(p, "· running", PTY_WAIT_MS);
+	fixture_await_rows(f,
+		"SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'ALTER TABLE users%'"
+		" AND wait_event_type = 'Lock'",
+		"1");
+	interrupt_there(p);
+	pty_type(p, "boardofone@prod\r");
+	pty_wait_text(p, "RESULT UNKNOWN", LIVE_MS);
+	pty_wait_text(p, "still in the database: pid [0-9]+", LIVE_MS);
+	fixture_await_rows(f,
+		"SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+		" WHERE state = 'idle in transaction'",
+		"t");
+	/* The evidence follows what is there. */
+	pty_wait_text(p, "no session named pgoncall-[0-9a-f]+ is in the database", LIVE_MS);
+	fixture_expect_rows(f,
+		"SELECT count(*) FROM information_schema.columns WHERE column_name = 'late'", "1");
+	free(range_psql(f->range, "ALTER TABLE users DROP COLUMN late", &err));
+	free(config);
+}
+
+/* The server does not work on for nobody. */
+static void run_interrupt_ends_a_query(void **state)
+{
+	static const char text[] = "---\nrunbook: slow\ntitle: Slow\n---\nAsks for long.\n\n"
+				   "### Ask\n"
+				   "```sql { name=ask on=db mode=read timeout=5m }\n"
+				   "SELECT pg_sleep(240)\n```\n";
+	static const char running[] =
+		"SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep(240)%'"
+		" AND state = 'active'";
+	struct fixture *f = *state;
+	char *config = fixture_runbook(f, "slow", text);
+	struct pty *p = play_console(f, config);
+
+	play_open(p, "slow");
+	pty_key(p, "Enter");
+	pty_wait_text(p, "Enter: run it", PTY_WAIT_MS);
+	pty_key(p, "Enter");
+	fixture_await_rows(f, running, "1");
+	pty_key(p, "C-c");
+	pty_wait_text(p, "ended by the operator", PTY_WAIT_MS);
+	fixture_await_rows(f, running, "0");
+	fixture_expect_records(f, "\"step\":\"ask\",\"command\":\"SELECT pg_sleep(240)", 1);
+	free(config);
+}
+
 #define TEST(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 
 int main(int argc, char **argv)
@@ -306,6 +379,8 @@ int main(int argc, char **argv)
 		TEST(run_interrupt_ends_a_read_there),
 		TEST(run_ends_a_read_that_takes_too_long),
 		TEST(run_interrupts_of_two_reads_do_not_wait_for_each_other),
+		TEST(run_ended_client_leaves_its_session),
+		TEST(run_interrupt_ends_a_query),
 		TEST(run_interrupt_says_what_goes_on),
 		TEST(run_killed_console_leaves_a_process_that_can_be_ended),
 	};

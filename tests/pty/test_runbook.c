@@ -157,7 +157,7 @@ static void runbook_manual_migration_applies_one_revision(void **state)
 static void runbook_rollback_goes_back_and_restarts(void **state)
 {
 	static const struct play_answer answers[] = {
-		{ "Print the SQL", "", "001_research_metrics", false },
+		{ "Make sure that it goes back", "", "001_research_metrics", false },
 		{ "Count what would be lost", "", "session_events", false },
 		{ "Read the log", "s", "the range logs errors of its own", false },
 		{ NULL, NULL, NULL, false },

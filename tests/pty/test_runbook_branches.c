@@ -184,6 +184,23 @@ static void branch_version_row_is_repaired(void **state)
 	strlist_fini(&visited);
 }
 
+/* --- rollback-migration ---------------------------------------------------------------------- */
+
+/* Back to where it is already: everything would look right, and nothing would be done. */
+static void branch_rollback_to_the_current_revision_stops(void **state)
+{
+	static const struct play_answer answers[] = {
+		{ "Make sure that it goes back", "", BASELINE, false },
+		{ NULL, NULL, NULL, false },
+	};
+	struct fixture *f = *state;
+	struct pty *p = play_armed(f);
+
+	play_open(p, "rollback-migration");
+	assert_int_equal(play_runbook(p, answers, NULL), PLAY_STOPPED);
+	assert_int_equal(play_intents(f), 0);
+}
+
 /* --- invalid-index --------------------------------------------------------------------------- */
 
 #define INDEX "'idx_sessions_one_per_user'::regclass"
@@ -276,6 +293,7 @@ int main(int argc, char **argv)
 		TEST(branch_hanging_client_is_killed),
 		TEST(branch_short_waits_are_no_movement),
 		TEST(branch_version_row_is_repaired),
+		TEST(branch_rollback_to_the_current_revision_stops),
 		TEST(branch_index_is_built_again),
 		TEST(branch_health_is_asked_where_it_is_configured),
 	};

@@ -61,6 +61,27 @@ static int tear_down(void **state)
 	return rc;
 }
 
+/* The built-in one does something else than what the team wrote: it does not take its place. */
+static void library_does_not_replace_what_it_refuses(void **state)
+{
+	struct dirs *d = *state;
+	struct runbook_library library = { 0 };
+	struct err err;
+
+	write_runbook(d->built_in, "alpha.md", "alpha", "lock-queue");
+	write_runbook(d->built_in, "bravo.md", "bravo", "lock-queue");
+	write_file(d->own, "alpha.md",
+		"---\nrunbook: alpha\ntitle: x\n---\n### x\n```sql { name=x frob=1 }\nSELECT "
+		"1\n```\n");
+	assert_int_equal(runbook_library_add(&library, d->own, &err), 0);
+	assert_int_equal(runbook_library_add(&library, d->built_in, &err), 0);
+	assert_null(runbook_library_find(&library, "alpha", &err));
+	assert_non_null(strstr(err.text, "/alpha.md:6: "));
+	assert_non_null(strstr(err.text, "mend that file"));
+	assert_non_null(runbook_library_find(&library, "bravo", &err));
+	runbook_library_fini(&library);
+}
+
 static void library_finds_the_teams_own_first(void **state)
 {
 	struct dirs *d = *state;
@@ -116,6 +137,8 @@ int main(void)
 		cmocka_unit_test_setup_teardown(
 			library_finds_the_teams_own_first, set_up, tear_down),
 		cmocka_unit_test_setup_teardown(library_says_what_it_leaves_out, set_up, tear_down),
+		cmocka_unit_test_setup_teardown(
+			library_does_not_replace_what_it_refuses, set_up, tear_down),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
