@@ -223,6 +223,8 @@ struct target {
 	struct target_source *sources;     /* LOG_SOURCES_MAX of them, as of logs */
 	struct target_log *logs;
 	size_t n_sources;
+	struct loop_timer *logs_watch;     /* looks whether containers have their names still */
+	struct host_run *logs_watch_run;
 	struct loop_timer *settle;         /* runs while lines wait for their place */
 	struct transport *here;            /* for deploy_log; NULL: not needed yet */
 };
@@ -308,6 +310,12 @@ void target_logs_fini(struct target *target);
 void target_logs_start(struct target *target);
 /* Ends the streams; the lines stay. */
 void target_logs_stop(struct target *target, const char *why);
+/* Another container has the name of the one that is followed: its log is read from now on. */
+void target_logs_replaced(struct target_source *source);
+
+/* target_log_watch.c: every ten seconds, whether containers still have their names. */
+void log_watch_start(struct target *target);
+void log_watch_stop(struct target *target);
 
 /* target_log_feed.c: from bytes to lines of the store. */
 void log_feed_begin(struct target_source *source);

@@ -369,10 +369,22 @@ void target_logs_fini(struct target *target)
 	free(target->logs);
 }
 
+/* Its lines are others': none of them came already. */
+void target_logs_replaced(struct target_source *source)
+{
+	log_feed_end(source);
+	host_stream_stop(source->stream);
+	source->stream = NULL;
+	memset(&source->resume, 0, sizeof(source->resume));
+	logs_plan_again(source, 0);
+	logs_settle_soon(source->target);
+}
+
 void target_logs_start(struct target *target)
 {
 	size_t i;
 
+	log_watch_start(target);
 	for (i = 0; i < target->n_sources; i++)
 		logs_start_source(&target->sources[i]);
 }
@@ -382,6 +394,7 @@ void target_logs_stop(struct target *target, const char *why)
 	struct target_source *source;
 	size_t i;
 
+	log_watch_stop(target);
 	for (i = 0; i < target->n_sources; i++) {
 		source = &target->sources[i];
 		loop_timer_stop(source->again);

@@ -461,6 +461,25 @@ int host_runtime_logs(const struct host_runtime *runtime, const struct host_logs
 	return runtime_rows[runtime->kind].logs(runtime, logs, out, err);
 }
 
+int host_runtime_names(const struct host_runtime *runtime, const struct strlist *containers,
+	struct buf *out, struct err *err)
+{
+	size_t i;
+
+	if (runtime->kind == HOST_RUNTIME_NONE)
+		return err_set(err, ERR_REFUSED, "there are no containers with runtime = none");
+	for (i = 0; i < containers->n; i++)
+		if (runtime_check_container(containers->items[i], err) < 0)
+			return -1;
+	runtime_begin(runtime, out);
+	host_command_add_argv(out, (const char *const[]){ "inspect", "--type", "container",
+					   "--format", "{{.Id}} {{.Name}}", NULL });
+	host_command_add_list(out, containers);
+	/* Those that are not there are no failure. */
+	buf_add_str(out, " 2>/dev/null || true");
+	return 0;
+}
+
 int host_runtime_inspect(
 	const struct host_runtime *runtime, const char *container, struct buf *out, struct err *err)
 {

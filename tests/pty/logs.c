@@ -155,6 +155,26 @@ void logs_outlive_a_replacement(struct fixture *f, const struct logs_container *
 	fixture_quit(p);
 }
 
+void logs_outlive_a_renaming(
+	struct fixture *f, const struct logs_container *c, const char *rename, const char *clean)
+{
+	struct pty *p = logs_follow_new(f, c);
+	char *text;
+
+	count_and_wait(f, p, c, 1, 50);
+	logs_shell(f, rename);
+	logs_shell(f, c->make);
+	logs_count(f, c, 51, 100); /* before anybody has looked */
+	pty_wait_text(p, "another container has the name now: [0-9a-f]{12}", LIVE_MS);
+	pty_wait_text(p, "count 100", LIVE_MS);
+	count_and_wait(f, p, c, 101, 150);
+	text = logs_written(f, p);
+	logs_expect_counted(text, 150);
+	free(text);
+	logs_shell(f, clean);
+	fixture_quit(p);
+}
+
 /* --- in batch --------------------------------------------------------------------------------- */
 
 void logs_expect_run(struct fixture *f, const char *const *arguments, int status, const char *out,

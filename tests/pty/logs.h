@@ -27,6 +27,9 @@ void logs_count(struct fixture *f, const struct logs_container *c, int from, int
 void logs_outlive_a_cut(struct fixture *f, const struct logs_container *c);
 /* It is started again, and replaced, while it counts: each line stands there once. Leaves. */
 void logs_outlive_a_replacement(struct fixture *f, const struct logs_container *c);
+/* Another one gets its name while it lives on under another: `rename` does that. Leaves. */
+void logs_outlive_a_renaming(
+	struct fixture *f, const struct logs_container *c, const char *rename, const char *clean);
 
 /* "count 1" to "count N" stand in the text once each, in order. */
 void logs_expect_counted(const char *text, int n);

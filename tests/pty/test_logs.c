@@ -214,6 +214,13 @@ static void logs_of_a_replaced_container_go_on(void **state)
 
 /* A container that is quiet never lets "docker logs -f" notice that nobody reads any more: the console
  * must not leave it behind on the host, whether it is left or its link is cut. */
+static void logs_of_a_renamed_container_are_left(void **state)
+{
+	if (has_containers(*state))
+		logs_outlive_a_renaming(*state, &noise, "$docker rename " NOISE " " NOISE "-old",
+			"$docker rm -f " NOISE "-old >/dev/null");
+}
+
 static void logs_leave_nothing_running_on_the_host(void **state)
 {
 	static const char gone[] =
@@ -740,6 +747,8 @@ int main(int argc, char **argv)
 			logs_go_on_where_they_were_cut, fixture_setup, remove_noise),
 		cmocka_unit_test_setup_teardown(
 			logs_of_a_replaced_container_go_on, fixture_setup, remove_noise),
+		cmocka_unit_test_setup_teardown(
+			logs_of_a_renamed_container_are_left, fixture_setup, remove_noise),
 		cmocka_unit_test_setup_teardown(
 			logs_leave_nothing_running_on_the_host, fixture_setup, remove_noise),
 		cmocka_unit_test_setup_teardown(

@@ -77,6 +77,10 @@ struct host_logs {
 int host_runtime_logs(const struct host_runtime *runtime, const struct host_logs *logs,
 	struct buf *out, struct err *err);
 
+/* Prints "ID NAME" of each of the containers that is there. Refused with runtime none. */
+int host_runtime_names(const struct host_runtime *runtime, const struct strlist *containers,
+	struct buf *out, struct err *err);
+
 /* Prints one JSON object about a container, for host_container_parse (host/container). It holds no
  * environment and so no secrets. Refused with runtime none. */
 int host_runtime_inspect(const struct host_runtime *runtime, const char *container, struct buf *out,

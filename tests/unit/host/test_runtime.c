@@ -315,6 +315,27 @@ static void runtime_logs_builds_golden_lines(void **state)
 	expect_line(&line, "docker logs api-1");
 }
 
+static void runtime_names_of_several(void **state)
+{
+	struct strlist names;
+	struct buf line = BUF_INIT;
+	struct err err;
+
+	(void)state;
+	strlist_init(&names);
+	strlist_add(&names, "api-1");
+	strlist_add(&names, "api-2");
+	assert_int_equal(host_runtime_names(&docker, &names, &line, &err), 0);
+	expect_line(&line,
+		"docker inspect --type container --format '{{.Id}} {{.Name}}' api-1 api-2 "
+		"2>/dev/null || true");
+	assert_int_equal(host_runtime_names(&bare, &names, &line, &err), -1);
+	strlist_add(&names, "-x");
+	assert_int_equal(host_runtime_names(&docker, &names, &line, &err), -1);
+	strlist_fini(&names);
+	buf_fini(&line);
+}
+
 static void runtime_logs_of_a_bare_host(void **state)
 {
 	struct host_logs logs = {
@@ -383,6 +404,7 @@ int main(void)
 		cmocka_unit_test(runtime_folder_is_that_of_the_line),
 		cmocka_unit_test(runtime_files_takes_a_working_directory_as_text),
 		cmocka_unit_test(runtime_logs_builds_golden_lines),
+		cmocka_unit_test(runtime_names_of_several),
 		cmocka_unit_test(runtime_logs_of_a_bare_host),
 		cmocka_unit_test(runtime_inspect_is_one_line),
 	};
