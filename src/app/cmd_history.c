@@ -78,6 +78,8 @@ static int history_of_dir(const struct invocation *in)
 		return command_fail(&err);
 	revisions.graph = graph;
 	history_print(in, &revisions);
+	if (!graph->n && !graph->problems.n)
+		fprintf(stderr, "pgoncall: there are no revision files in %s\n", in->dir);
 	status = history_exit_status(graph);
 	migration_graph_free(graph);
 	return status;

@@ -1,9 +1,11 @@
 /*
  * The program's entry: what holds for the whole process, and the command line.
  */
+#include <errno.h>
 #include <locale.h>
 #include <signal.h>
 #include <stdio.h>
+#include <string.h>
 #include <sys/prctl.h>
 #include <sys/resource.h>
 
@@ -34,7 +36,12 @@ int main(int argc, char **argv)
 	/* A closed pipe is an error of write(2) here, not the end of the program. */
 	signal(SIGPIPE, SIG_IGN);
 	status = command_main(argc, argv);
-	if (fflush(stdout) != 0 && status == EXIT_OK)
-		status = EXIT_UNKNOWN;
+	if (fflush(stdout) != 0) {
+		if (errno != EPIPE)
+			fprintf(stderr, "pgoncall: the output cannot be written: %s\n",
+				strerror(errno));
+		if (status == EXIT_OK)
+			status = EXIT_UNKNOWN;
+	}
 	return status;
 }

@@ -286,6 +286,8 @@ void output_pending_text(FILE *out, const struct output_revisions *revisions)
 			if (skew.len)
 				buf_printf(&line, "  (%s)", buf_str(&skew));
 		}
+		if (!r->upgrade.present && !r->told)
+			buf_add_str(&line, "  (no upgrade(): alembic fails at it)");
 		print_line(out, &line);
 	}
 	print_problems(out, graph);

@@ -356,6 +356,32 @@ static unsigned bits_read(const struct migration_sources *sources, bool images_o
 	return bits;
 }
 
+/* "files differ: green from blue": from the first that has it. */
+static void add_differing(const struct migration_sources *sources,
+	const struct migration_revision *revision, struct buf *out)
+{
+	const struct migration_revision *its, *first = NULL;
+	size_t i, from = 0;
+	unsigned others = 0;
+
+	for (i = 0; i < sources->n; i++) {
+		its = was_read(sources, i)
+			      ? migration_graph_find(sources->items[i].graph, revision->id)
+			      : NULL;
+		if (!first && its)
+			from = i;
+		if (its && first && its->digest != first->digest)
+			others |= 1u << i;
+		first = first ? first : its;
+	}
+	buf_add_str(out, "files differ");
+	if (!others)
+		return;
+	buf_add_str(out, ": ");
+	add_names(sources, others, out);
+	buf_printf(out, " from %s", sources->items[from].name);
+}
+
 void migration_sources_skew(const struct migration_sources *sources,
 	const struct migration_revision *revision, struct buf *out)
 {
@@ -370,8 +396,11 @@ void migration_sources_skew(const struct migration_sources *sources,
 		buf_add_str(out, "not in ");
 		add_names(sources, all & ~has, out);
 	}
-	if (revision->differs)
-		buf_printf(out, "%sfiles differ", has != all ? ", " : "");
+	if (!revision->differs)
+		return;
+	if (has != all)
+		buf_add_str(out, ", ");
+	add_differing(sources, revision, out);
 }
 
 /* Whether the images do not agree on a file they all have. */

@@ -52,6 +52,29 @@ static void rollback(
 	migration_sources_rollback(s, r, true, out);
 }
 
+static void add_with_digest(struct migration_sources *s, const char *name, uint64_t digest)
+{
+	size_t i = migration_sources_add(s, name, true, "there");
+	struct migration_graph *graph = fixture_build("b <- a\na\n");
+
+	((struct migration_revision *)(uintptr_t)migration_graph_find(graph, "b"))->digest = digest;
+	migration_sources_set(s, i, graph, NULL);
+}
+
+static void sources_tell_whose_files_differ(void **state)
+{
+	struct migration_sources s = { 0 };
+
+	(void)state;
+	add_with_digest(&s, "blue", 1);
+	add_with_digest(&s, "green", 2);
+	add_with_digest(&s, "git", 1);
+	mark(&s, "a");
+	expect_said(&s, "b", migration_sources_skew, "files differ: green from blue");
+	expect_said(&s, "a", migration_sources_skew, "");
+	migration_sources_fini(&s);
+}
+
 static void sources_tell_what_one_colour_lacks(void **state)
 {
 	struct migration_sources s = { 0 };
@@ -240,6 +263,7 @@ static void told_reads_anything(void **state)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
+		cmocka_unit_test(sources_tell_whose_files_differ),
 		cmocka_unit_test(sources_tell_what_one_colour_lacks),
 		cmocka_unit_test(sources_keep_a_checkout_apart),
 		cmocka_unit_test(sources_survive_what_cannot_be_read),
