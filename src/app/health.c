@@ -12,6 +12,7 @@
 #include <pgoncall/host/local.h>
 #include <pgoncall/host/quote.h>
 #include <pgoncall/host/run.h>
+#include <pgoncall/journal/record.h>
 
 #include "run_vars.h"
 
@@ -31,6 +32,7 @@ struct health {
 	struct runbook_vars vars;
 	struct run_place place;
 	struct transport *local;
+	char *url; /* as it is shown: without a password */
 	struct check_report report;
 	struct health_item items[3];
 	size_t waiting;
@@ -87,7 +89,7 @@ static void make_git(const struct health *health, struct buf *out)
 
 static void judge_status(struct health *health, long status, double seconds)
 {
-	const char *url = health_var(health, "health_url");
+	const char *url = health->url;
 	bool ok = status >= 200 && status < 300;
 
 	if (seconds >= 0)
@@ -154,6 +156,7 @@ static void health_free(struct health *health)
 	if (health->local)
 		health->local->ops->close(health->local);
 	loop_timer_stop(health->end);
+	free(health->url);
 	runbook_vars_fini(&health->vars);
 	check_report_fini(&health->report);
 	free(health);
@@ -192,7 +195,13 @@ static void health_on_output(void *arg, const struct host_output *output, const 
 	struct err why;
 
 	item->run = NULL;
-	if (host_output_check(output, err, row->name, &why) < 0)
+	if (row->part == HEALTH_URL && err->code == ERR_OK && output->status && output->err.len)
+		/* curl's first line says why; the last ones are advice. */
+		check_report_add(&item->health->report, row->name,
+			health_failed_status(row->part, output->status, err),
+			"%s: %.*s (asked from the host)", item->health->url,
+			(int)strcspn(buf_str(&output->err), "\r\n"), buf_str(&output->err));
+	else if (host_output_check(output, err, row->name, &why) < 0)
 		check_report_add(&item->health->report, row->name,
 			health_failed_status(row->part, output->status, err), "%s", why.text);
 	else
@@ -209,7 +218,7 @@ static void health_on_http(void *arg, long status, double seconds, const struct 
 		judge_status(item->health, status, seconds);
 	else
 		check_report_add(&item->health->report, "health url", CHECK_CRITICAL, "%s: %s",
-			health_var(item->health, "health_url"), err->text);
+			item->health->url, err->text);
 	health_one_less(item->health);
 }
 
@@ -256,6 +265,7 @@ struct health *health_start(
 	struct loop *loop, struct target *target, unsigned parts, health_done done, void *arg)
 {
 	struct health *health = mem_calloc(1, sizeof(*health));
+	struct buf url = BUF_INIT;
 	size_t i;
 
 	health->loop = loop;
@@ -267,6 +277,9 @@ struct health *health_start(
 	health->place.application = "";
 	health->waiting = 1;
 	run_vars_provide_target(target, &health->vars);
+	journal_redact(&url, health_var(health, "health_url"));
+	health->url = mem_strdup(buf_str(&url));
+	buf_fini(&url);
 	for (i = 0; i < sizeof(health_rows) / sizeof(health_rows[0]); i++)
 		if (parts & health_rows[i].part)
 			health_ask(health, i);

@@ -6,8 +6,11 @@
 #include <pgoncall/journal/record.h>
 
 #include <ctype.h>
+#include <stdlib.h>
 #include <string.h>
 #include <strings.h>
+
+#include <pgoncall/base/mem.h>
 
 #define MASK "***"
 
@@ -34,6 +37,8 @@ static const char *const secret_endings[] = {
 	"private-key",
 	"credential",
 	"credentials",
+	"-signature",
+	"_signature",
 };
 
 /* Words that are a secret by their own beginning, and the least length of what follows. */
@@ -278,6 +283,73 @@ static size_t redact_scheme(struct buf *out, const char *s)
 	return 0;
 }
 
+/* "Cookie: a=b; c=d", "Authorization: token xyz" at s, to the end of the header: of its line, or of the
+ * quotes that it stands in. Where a scheme is named, that stays. */
+static size_t redact_header(struct buf *out, const char *s)
+{
+	static const char *const headers[] = {
+		"cookie:", "set-cookie:", "authorization:", "proxy-authorization:"
+	};
+	size_t i, len, word, value;
+
+	for (i = 0; i < N_OF(headers); i++) {
+		len = strlen(headers[i]);
+		if (strncasecmp(s, headers[i], len) == 0)
+			break;
+	}
+	if (i == N_OF(headers))
+		return 0;
+	len += strspn(s + len, " \t");
+	value = strcspn(s + len, "\r\n\"'");
+	word = strcspn(s + len, " \t\r\n\"'");
+	if (!value)
+		return 0;
+	if (i >= 2 && word < value)
+		len += word + strspn(s + len + word, " \t");
+	buf_add(out, s, len);
+	buf_add_str(out, MASK);
+	return len + strcspn(s + len, "\r\n\"'");
+}
+
+/* Programs that take a password behind -p: in the next word, or in the same one. */
+static size_t redact_client(struct buf *out, const char *s)
+{
+	static const struct {
+		const char *start;
+		bool apart;
+	} clients[] = {
+		{ "sshpass ", true },
+		{ "docker login ", true },
+		{ "podman login ", true },
+		{ "mysql ", false },
+		{ "mysqldump ", false },
+		{ "mysqladmin ", false },
+		{ "mariadb ", false },
+	};
+	size_t i, end = strcspn(s, "|;&\n"), len;
+	const char *option;
+	char *prefix;
+
+	for (i = 0; i < N_OF(clients); i++)
+		if (strncmp(s, clients[i].start, strlen(clients[i].start)) == 0)
+			break;
+	option = i < N_OF(clients) ? memmem(s, end, " -p", 3) : NULL;
+	if (!option)
+		return 0;
+	option += 3;
+	if (clients[i].apart)
+		option += strspn(option, " \t");
+	len = strchr("'\"", *option) && *option ? redact_quoted_len(option)
+						: strcspn(option, " \t\r\n|;&");
+	if (!len)
+		return 0;
+	prefix = mem_strndup(s, (size_t)(option - s));
+	journal_redact(out, prefix);
+	free(prefix);
+	buf_add_str(out, MASK);
+	return (size_t)(option - s) + len;
+}
+
 /* What a private key holds between its BEGIN and END, or to the text's end. */
 static size_t redact_key_block(struct buf *out, const char *s)
 {
@@ -306,6 +378,10 @@ static size_t redact_at(struct buf *out, const char *s, char before, const char 
 
 	if (!used)
 		used = redact_key_block(out, s);
+	if (!used && word_start)
+		used = redact_header(out, s);
+	if (!used && word_start)
+		used = redact_client(out, s);
 	if (!used && word_start)
 		used = redact_token(out, s);
 	if (!used && word_start)

@@ -454,9 +454,10 @@ static void expect_check_fails(struct fixture *f)
 {
 	char *here = mem_printf("%s/config", f->home);
 	char *host = fixture_vary_file(f, here, "config-host", "health_url",
-		"health_url = http://127.0.0.1:1/\nhealth_from = host");
+		"health_url = http://ada:hunter2@127.0.0.1:1/\nhealth_from = host");
 	const char *const configs[] = { here, host };
-	const char *const says[] = { "health url .*answers 503", "health url .*exit 7" };
+	const char *const says[] = { "health url .*answers 503",
+		"health url .*ada:[*]{3}@.*curl: .7. " };
 	struct run_result result;
 	size_t i;
 
@@ -468,6 +469,7 @@ static void expect_check_fails(struct fixture *f)
 		assert_true(match_text(buf_str(&result.out), "health-failed"));
 		assert_true(match_text(
 			buf_str(&result.out), "git +the checkout ends with 622dbc22743e"));
+		assert_null(strstr(buf_str(&result.out), "hunter2"));
 		run_result_fini(&result);
 	}
 	free(host);
