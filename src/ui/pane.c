@@ -268,12 +268,13 @@ static void pane_draw_empty(struct pane *pane, struct cells *cells, struct cells
 void pane_draw(struct pane *pane, struct cells *cells, struct cells_rect rect, bool focused)
 {
 	size_t n = pane->ops->count(pane), i;
-	struct cells_rect line = rect, footer = rect;
+	struct cells_rect line = rect, header = rect, footer = rect;
+	bool has_header;
 	int row;
 
 	if (rect.rows <= 0 || rect.cols <= 0)
 		return;
-	line.rows = 1;
+	line.rows = header.rows = 1;
 	if (pane->ops->footer_rows) {
 		footer.rows = pane->ops->footer_rows(pane, rect.cols);
 		footer.rows = footer.rows < rect.rows ? footer.rows : rect.rows;
@@ -281,8 +282,8 @@ void pane_draw(struct pane *pane, struct cells *cells, struct cells_rect rect, b
 		footer.row = rect.row + rect.rows;
 		pane->ops->footer(pane, cells, footer);
 	}
-	if (pane->ops->header && rect.rows > 2 && (n || pane->ops->text_only)) {
-		pane->ops->header(pane, cells, line);
+	has_header = pane->ops->header && rect.rows > 2 && (n || pane->ops->text_only);
+	if (has_header) {
 		rect.row++;
 		rect.rows--;
 	}
@@ -292,6 +293,9 @@ void pane_draw(struct pane *pane, struct cells *cells, struct cells_rect rect, b
 		pane->ops->prepare(pane, rect.rows, rect.cols);
 	n = pane->ops->count(pane);
 	pane_scroll(pane);
+	/* It may say where the rows stand. */
+	if (has_header)
+		pane->ops->header(pane, cells, header);
 	if (!n)
 		pane_draw_empty(pane, cells, rect);
 	for (row = 0, i = pane->top; row < rect.rows && i < n; row += line.rows, i++) {

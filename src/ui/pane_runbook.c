@@ -358,11 +358,15 @@ static void runbook_header(struct pane *pane, struct cells *cells, struct cells_
 {
 	const struct runbook_run *run = runbook_pane_run(pane);
 	const struct runbook_step *step = run ? runbook_run_step(run) : NULL;
+	size_t at = runbook_pane_of(pane)->at, above = pane->top > at ? pane->top - at : 0;
 	char *text;
 
 	if (!run)
 		return;
-	if (step && run->state != RUNBOOK_STATE_NEW)
+	if (step && run->state != RUNBOOK_STATE_NEW && above)
+		text = mem_printf("▸ %2zu %s  ↑ %zu more row%s above: k", run->step + 1, step->title,
+			above, above == 1 ? "" : "s");
+	else if (step && run->state != RUNBOOK_STATE_NEW)
 		text = mem_printf("▸ %2zu %s", run->step + 1, step->title);
 	else
 		text = mem_printf("%s", run->runbook->title);

@@ -156,7 +156,7 @@ static void play_set(char **field, char *value_take)
 
 static void play_note(struct play *play)
 {
-	char *title = match_group_dup(play->screen, "▸ +[0-9]+ ([^│\\n]*?) *[│\\n]", 1);
+	char *title = match_group_dup(play->screen, "▸ +[0-9]+ ([^│↑\\n]*?) *[│↑\\n]", 1);
 	char *asked = match_group_dup(play->screen, "[│─] ([^─│\n]*): (choose for|what is) ", 1);
 	char *bad;
 

@@ -156,7 +156,8 @@ static void runbook_pane_keeps_the_verdict_in_sight(void **state)
 	s.view.output = buf_str(&output);
 	pane_runbook_set(s.pane, &s.view, true);
 	text = draw(&s, 9, 78);
-	assert_non_null(strstr(text, "Read it"));
+	assert_non_null(strstr(text, "Read it  ↑ "));
+	assert_non_null(strstr(text, " more rows above: k"));
 	assert_non_null(strstr(text, "line 499"));
 	assert_non_null(strstr(text, "✓ As expected: 1 row."));
 	assert_non_null(strstr(text, "next: Check it"));
@@ -169,7 +170,8 @@ static void runbook_pane_keeps_the_verdict_in_sight(void **state)
 	s.view.output = buf_str(&output);
 	pane_runbook_set(s.pane, &s.view, false);
 	text = draw(&s, 9, 78);
-	assert_null(strstr(text, "more"));
+	assert_null(strstr(text, "more rows above"));
+	assert_null(strstr(text, "│more"));
 	free(text);
 	for (i = 1; i < 12; i++) {
 		text = draw(&s, i, i * 4);
