@@ -162,11 +162,12 @@ static void settle_ask_run(struct app *app)
 {
 	const struct run_trace *trace = &app->settle->trace;
 	struct strlist items;
-	char *title = mem_printf("%s was left at step %s%s, %.16s", trace->runbook,
+	char *title = mem_printf("%s was left at step %s%s%s%.16s", trace->runbook,
 		*trace->arrived ? trace->arrived
 		: *trace->step  ? trace->step
 				: "1",
-		trace->intent_seq ? " (result unknown)" : "", trace->ts ? trace->ts : "");
+		trace->intent_seq ? " (result unknown)" : "", trace->ts ? ", " : "",
+		trace->ts ? trace->ts : "");
 
 	app->settle->stage = SETTLE_RUN;
 	strlist_init(&items);

@@ -360,7 +360,8 @@ static int64_t journal_fail(struct journal *journal, const struct err *why, stru
 		journal->why = *why;
 	}
 	return err_set(err, ERR_REFUSED,
-		"%s: writes are refused, reading goes on; mend it, then begin a new incident",
+		"%s: writes are refused, reading goes on; mend it, then leave and start again: "
+		"that begins a new incident",
 		journal->why.text);
 }
 
