@@ -17,11 +17,16 @@
 
 void run_look_stop(struct app_run *r)
 {
-	host_run_cancel(r->evidence.process_run);
-	buf_fini(&r->evidence.text);
-	buf_fini(&r->evidence.process);
-	free(r->evidence.recorded);
-	memset(&r->evidence, 0, sizeof(r->evidence));
+	struct run_evidence *evidence = &r->evidence;
+
+	host_run_cancel(evidence->process_run);
+	evidence->process_run = NULL;
+	buf_clear(&evidence->text);
+	buf_clear(&evidence->process);
+	free(evidence->recorded);
+	evidence->recorded = NULL;
+	evidence->wanted = false;
+	evidence->since_ns = evidence->asked_ns = 0;
 }
 
 void run_look_begin(struct app_run *r)
@@ -31,6 +36,7 @@ void run_look_begin(struct app_run *r)
 	r->evidence.since_ns = clock_monotonic();
 	buf_add_str(&r->evidence.text, "Looking what became of it, once the target is reached.");
 	target_refresh(r->app->target);
+	app_run_show(r->app); /* the pane has the text of before */
 }
 
 static void look_add_versions(const struct db_snapshot *snapshot, struct buf *out)

@@ -79,6 +79,8 @@ void run_free(struct app_run *r)
 	run_exec_free(r->exec);
 	run_exec_free(r->list);
 	run_look_stop(r);
+	buf_fini(&r->evidence.text);
+	buf_fini(&r->evidence.process);
 	run_stop_fini(r);
 	run_choices_fini(&r->choices);
 	strlist_fini(&r->links);

@@ -23,15 +23,21 @@ static enum log_level level_of(const char *priority)
 				  : LOG_LEVEL_UNKNOWN;
 }
 
+#define NS_PER_US (CLOCK_NS_PER_S / 1000000)
+
 /* Microseconds since 1970, as a string of digits. */
 static bool read_time(const json_t *root, int64_t *wall_ns)
 {
 	const char *text = json_string_value(json_object_get(root, "__REALTIME_TIMESTAMP"));
 	size_t digits = text ? strspn(text, "0123456789") : 0;
+	int64_t us;
 
 	if (!digits || digits > 16 || text[digits])
 		return false;
-	*wall_ns = strtoll(text, NULL, 10) * (CLOCK_NS_PER_S / 1000000);
+	us = strtoll(text, NULL, 10);
+	if (us > INT64_MAX / NS_PER_US)
+		return false;
+	*wall_ns = us * NS_PER_US;
 	return true;
 }
 
