@@ -14,6 +14,10 @@
 	"sudo on %h wants a password for '%r': allow it without one there (NOPASSWD in sudoers); " \
 	"for docker, being in group docker serves without sudo"
 
+#define LOGS_NOT_KEPT                                                                              \
+	"the log of %c is not kept on %h where '%r logs' could read it: start the container with " \
+	"another --log-driver, or name the file it writes (logs = file:/path)"
+
 /* In a sentence %h is the host, %c the container, %r the command of the runtime. */
 static const struct complaint_row {
 	const char *words;
@@ -47,6 +51,18 @@ static const struct complaint_row {
 		"socket (runtime_command = docker -H unix:///path)",
 		false },
 	{ "Cannot connect to Podman", "podman on %h does not answer '%r': start its service there",
+		false },
+	/* docker: none, syslog and others that it cannot read back; podman: none, passthrough */
+	{ "logging driver does not support reading", LOGS_NOT_KEPT, false },
+	{ "log driver, cannot read logs", LOGS_NOT_KEPT, false },
+	/* podman 4 and 5 */
+	{ "journald --log-driver but without the journald --events-backend",
+		"podman on %h keeps the log of %c in the journal and its events elsewhere, so it "
+		"follows no log: set events_logger = \"journald\" in containers.conf there",
+		false },
+	{ "initial journal cursor",
+		"podman on %h keeps the log of %c in the journal, and there is none: start "
+		"systemd-journald there",
 		false },
 	/* docker "No such container: X", podman "no such container X" */
 	{ "o such container",

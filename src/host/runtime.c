@@ -137,27 +137,32 @@ static int container_files(const struct host_runtime *runtime, const char *conta
 
 /* Since a time, podman leaves out the lines of just that time, of which there may be many: its monitor
  * gives all it reads at once the same time. */
+static void logs_since(
+	const struct host_runtime *runtime, const struct host_logs *logs, char value[96])
+{
+	int64_t at_ns = logs->since_ns - (runtime->kind == HOST_RUNTIME_PODMAN);
+	char stamp[64];
+	size_t len;
+
+	if (logs->since == HOST_SINCE_AGO) {
+		snprintf(value, 96, "%llds", (long long)(logs->since_ns / CLOCK_NS_PER_S));
+		return;
+	}
+	/* The clock's own format ends in milliseconds and Z: nanoseconds take their place. */
+	clock_format_rfc3339(at_ns, stamp, sizeof(stamp));
+	len = strcspn(stamp, ".");
+	snprintf(value, 96, "%.*s.%09lldZ", (int)len, stamp, (long long)(at_ns % CLOCK_NS_PER_S));
+}
+
 static void logs_add_since(
 	const struct host_runtime *runtime, const struct host_logs *logs, struct buf *out)
 {
-	int64_t at_ns = logs->since_ns - (runtime->kind == HOST_RUNTIME_PODMAN);
-	char stamp[64], value[96];
-	size_t len;
+	char value[96];
 
 	if (logs->since == HOST_SINCE_ALL)
 		return;
+	logs_since(runtime, logs, value);
 	host_command_add(out, "--since");
-	if (logs->since == HOST_SINCE_AGO) {
-		snprintf(value, sizeof(value), "%llds",
-			(long long)(logs->since_ns / CLOCK_NS_PER_S));
-	} else {
-		/* The clock's own format ends in milliseconds and Z: nanoseconds take their
-		 * place. */
-		clock_format_rfc3339(at_ns, stamp, sizeof(stamp));
-		len = strcspn(stamp, ".");
-		snprintf(value, sizeof(value), "%.*s.%09lldZ", (int)len, stamp,
-			(long long)(at_ns % CLOCK_NS_PER_S));
-	}
 	host_command_add(out, value);
 }
 
@@ -173,9 +178,50 @@ static void logs_add_tail(
 	host_command_add(out, logs->tail < 0 ? all : number);
 }
 
-/* podman's --tail puts the pieces that a line is kept in behind the wrong lines (4.3), so it is asked
- * only since when, to the second, the last lines are. Its own words may come first. */
-static void podman_logs_find_tail(
+static void logs_add_identity(const struct host_runtime *runtime, const struct host_logs *logs,
+	const char *format, struct buf *out)
+{
+	runtime_begin(runtime, out);
+	host_command_add_argv(out, (const char *const[]){ "inspect", "--type", "container",
+					   "--format", format, logs->container, NULL });
+	buf_add_str(out, " 2>/dev/null");
+}
+
+static void logs_begin(
+	const struct host_runtime *runtime, const struct host_logs *logs, struct buf *out)
+{
+	runtime_begin(runtime, out);
+	host_command_add(out, "logs");
+	if (logs->follow)
+		host_command_add(out, "-f");
+	if (logs->timestamps)
+		host_command_add(out, "--timestamps");
+}
+
+static int container_logs(const struct host_runtime *runtime, const struct host_logs *logs,
+	struct buf *out, struct err *err)
+{
+	if (runtime_check_container(logs->container, err) < 0)
+		return -1;
+	if (logs->identify) {
+		logs_add_identity(runtime, logs, "@{{.Id}} {{.State.StartedAt}}", out);
+		buf_add_str(out, "; exec ");
+	}
+	logs_begin(runtime, logs, out);
+	logs_add_since(runtime, logs, out);
+	logs_add_tail(logs, "--tail", NULL, out);
+	host_command_add(out, logs->container);
+	return 0;
+}
+
+/* --- podman's logs --------------------------------------------------------------------------- */
+
+/* Entries that may be written between counting and following. */
+#define PODMAN_SLACK 1000
+
+/* Its --tail puts the pieces that a line is kept in behind the wrong lines (4.3), so it is asked only
+ * since when, to the second, the last lines are. Its own words may come first. */
+static void podman_find_tail(
 	const struct host_runtime *runtime, const struct host_logs *logs, struct buf *out)
 {
 	buf_add_str(out, "s=$(");
@@ -190,36 +236,71 @@ static void podman_logs_find_tail(
 	buf_printf(out, "[ \"$s\" ] && s=--since=$s || s=--tail=%ld; ", logs->tail);
 }
 
-static int container_logs(const struct host_runtime *runtime, const struct host_logs *logs,
+/* How many entries of the journal there are since then: of a moment rather more (each has a stamp of 30
+ * bytes and a blank), as who asks for that knows which lines are old. */
+static void podman_count_since(
+	const struct host_runtime *runtime, const struct host_logs *logs, struct buf *out)
+{
+	buf_add_str(out, "s=$(");
+	runtime_begin(runtime, out);
+	host_command_add_argv(out, (const char *const[]){ "logs", "--timestamps", NULL });
+	logs_add_since(runtime, logs, out);
+	host_command_add(out, logs->container);
+	if (logs->since == HOST_SINCE_AT)
+		buf_printf(out, " 2>&1 | wc -c); s=--tail=$((s / 31 + %d)); ", PODMAN_SLACK);
+	else
+		buf_add_str(out, " 2>&1 | wc -l); s=--tail=$((s)); ");
+}
+
+/* $s is what to ask podman for, where it is not all. A log that it keeps in the journal it follows only
+ * if it is not asked since when: else it ends at once, unless the container started after that (4.3). */
+static void podman_choose(
+	const struct host_runtime *runtime, const struct host_logs *logs, struct buf *out)
+{
+	char since[96];
+
+	if (logs->follow)
+		buf_add_str(out, "case $i in *' journald') ");
+	if (logs->follow && logs->tail >= 0)
+		buf_printf(out, "s=--tail=%ld; ", logs->tail);
+	else if (logs->follow)
+		podman_count_since(runtime, logs, out);
+	if (logs->follow)
+		buf_add_str(out, ";; *) ");
+	if (logs->tail > 0) {
+		podman_find_tail(runtime, logs, out);
+	} else if (logs->tail == 0) {
+		buf_add_str(out, "s=--tail=0; ");
+	} else {
+		logs_since(runtime, logs, since);
+		buf_printf(out, "s=--since=%s; ", since);
+	}
+	if (logs->follow)
+		buf_add_str(out, ";; esac; ");
+}
+
+static int podman_logs(const struct host_runtime *runtime, const struct host_logs *logs,
 	struct buf *out, struct err *err)
 {
-	bool find_tail = runtime->kind == HOST_RUNTIME_PODMAN && logs->tail > 0;
+	bool all = logs->tail < 0 && logs->since == HOST_SINCE_ALL;
 
 	if (runtime_check_container(logs->container, err) < 0)
 		return -1;
-	if (logs->identify) {
-		runtime_begin(runtime, out);
-		host_command_add_argv(
-			out, (const char *const[]){ "inspect", "--type", "container", "--format",
-				     "@{{.Id}} {{.State.StartedAt}}", logs->container, NULL });
-		buf_add_str(out, " 2>/dev/null; ");
+	if (logs->identify || (logs->follow && !all)) {
+		buf_add_str(out, "i=$(");
+		logs_add_identity(runtime, logs,
+			"@{{.Id}} {{.State.StartedAt}} {{.HostConfig.LogConfig.Type}}", out);
+		buf_add_str(out, "); ");
 	}
-	if (find_tail)
-		podman_logs_find_tail(runtime, logs, out);
-	if (logs->identify || find_tail)
+	if (logs->identify)
+		buf_add_str(out, "printf '%s\\n' \"${i% *}\"; ");
+	if (!all)
+		podman_choose(runtime, logs, out);
+	if (logs->identify || !all)
 		buf_add_str(out, "exec ");
-	runtime_begin(runtime, out);
-	host_command_add(out, "logs");
-	if (logs->follow)
-		host_command_add(out, "-f");
-	if (logs->timestamps)
-		host_command_add(out, "--timestamps");
-	if (!find_tail)
-		logs_add_since(runtime, logs, out);
-	if (find_tail)
+	logs_begin(runtime, logs, out);
+	if (!all)
 		buf_add_str(out, " \"$s\"");
-	else
-		logs_add_tail(logs, "--tail", NULL, out);
 	host_command_add(out, logs->container);
 	return 0;
 }
@@ -388,7 +469,7 @@ static int bare_inspect(
 static const struct runtime_row runtime_rows[HOST_RUNTIME_COUNT] = {
 	[HOST_RUNTIME_DOCKER] = { "docker", container_exec, container_files, container_logs,
 		container_inspect },
-	[HOST_RUNTIME_PODMAN] = { "podman", container_exec, container_files, container_logs,
+	[HOST_RUNTIME_PODMAN] = { "podman", container_exec, container_files, podman_logs,
 		container_inspect },
 	[HOST_RUNTIME_NONE] = { "none", bare_exec, bare_files, bare_logs, bare_inspect },
 };

@@ -15,6 +15,7 @@ struct logs_container {
 	const char *name;
 	const char *make;    /* script: a new one, in place of the one before */
 	const char *restart; /* script */
+	bool same_stream;    /* its runtime follows on over a restart, and does not tell it */
 	const char *count;   /* script: "count N" on its stdout, from $from to $to */
 	struct pty *(*open)(struct fixture *f); /* a console that follows its log, in the pane */
 };

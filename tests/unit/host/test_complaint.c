@@ -60,6 +60,22 @@ static void complaint_names_the_remedy(void **state)
 		{ 1, "Error: No such container: db-1\n", "there is no container db-1 on prod" },
 		{ 125, "Error: inspecting object: no such container db-1\n",
 			"there is no container db-1 on prod" },
+		{ 1,
+			"Error response from daemon: configured logging driver does not support "
+			"reading\n",
+			"the log of db-1 is not kept on prod where 'sudo docker logs' could" },
+		{ 125,
+			"Error: this container is using the 'none' log driver, cannot read logs: "
+			"this container is not logging output\n",
+			"the log of db-1 is not kept on prod" },
+		{ 125,
+			"Error: using --follow with the journald --log-driver but without the "
+			"journald --events-backend (file) is not supported\n",
+			"set events_logger = \"journald\" in containers.conf" },
+		{ 125,
+			"Error: initial journal cursor: failed to get cursor: cannot assign "
+			"requested address\n",
+			"start systemd-journald there" },
 		{ 127, "sh: 1: docker: not found\n", "'sudo docker' cannot be run on prod" },
 		{ 1, "template: :1: bad\n", "asking for container db-1 on prod: exit 1: template" },
 	};

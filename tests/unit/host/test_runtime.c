@@ -283,6 +283,15 @@ static void runtime_files_takes_a_working_directory_as_text(void **state)
 	buf_fini(&line);
 }
 
+#define PODMAN "podman --root /r --runtime /usr/sbin/runc"
+#define PODMAN_DRIVER                                                                              \
+	"i=$(" PODMAN " inspect --type container --format '@{{.Id}} {{.State.StartedAt}} "         \
+	"{{.HostConfig.LogConfig.Type}}' api-1 2>/dev/null); "
+#define PODMAN_TAIL                                                                                \
+	"s=$(" PODMAN " logs --timestamps --tail 200 api-1 "                                       \
+	"2>&1 | sed -n 's/^\\([0-9]\\{4\\}-[0-9-]*T[0-9:]*\\)[.0-9]*\\([-+0-9:Z]*\\) "             \
+	".*/\\1\\2/p' | head -n 1); [ \"$s\" ] && s=--since=$s || s=--tail=200; "
+
 static void runtime_logs_builds_golden_lines(void **state)
 {
 	struct host_logs logs = { .container = "api-1",
@@ -300,16 +309,26 @@ static void runtime_logs_builds_golden_lines(void **state)
 	logs.since_ns = INT64_C(1737972000) * CLOCK_NS_PER_S + 12345678;
 	logs.tail = -1;
 	assert_int_equal(host_runtime_logs(&podman, &logs, &line, NULL), 0);
-	expect_line(&line, "podman --root /r --runtime /usr/sbin/runc logs -f --timestamps --since "
-			   "2025-01-27T10:00:00.012345677Z api-1");
+	expect_line(&line,
+		PODMAN_DRIVER "case $i in *' journald') s=$(" PODMAN
+			      " logs --timestamps --since 2025-01-27T10:00:00.012345677Z api-1 "
+			      "2>&1 | wc -c); s=--tail=$((s / 31 + 1000)); ;; "
+			      "*) s=--since=2025-01-27T10:00:00.012345677Z; ;; esac; exec " PODMAN
+			      " logs -f --timestamps \"$s\" api-1");
 	logs = (struct host_logs){ .container = "api-1", .follow = true, .timestamps = true };
+	logs.identify = true;
 	logs.tail = 200;
 	assert_int_equal(host_runtime_logs(&podman, &logs, &line, NULL), 0);
 	expect_line(&line,
-		"s=$(podman --root /r --runtime /usr/sbin/runc logs --timestamps --tail 200 api-1 "
-		"2>&1 | sed -n 's/^\\([0-9]\\{4\\}-[0-9-]*T[0-9:]*\\)[.0-9]*\\([-+0-9:Z]*\\) "
-		".*/\\1\\2/p' | head -n 1); [ \"$s\" ] && s=--since=$s || s=--tail=200; "
-		"exec podman --root /r --runtime /usr/sbin/runc logs -f --timestamps \"$s\" api-1");
+		PODMAN_DRIVER "printf '%s\\n' \"${i% *}\"; "
+			      "case $i in *' journald') s=--tail=200; ;; *) " PODMAN_TAIL
+			      ";; esac; exec " PODMAN " logs -f --timestamps \"$s\" api-1");
+	logs.follow = logs.identify = false;
+	assert_int_equal(host_runtime_logs(&podman, &logs, &line, NULL), 0);
+	expect_line(&line, PODMAN_TAIL "exec " PODMAN " logs --timestamps \"$s\" api-1");
+	logs = (struct host_logs){ .container = "api-1", .follow = true, .tail = -1 };
+	assert_int_equal(host_runtime_logs(&podman, &logs, &line, NULL), 0);
+	expect_line(&line, PODMAN " logs -f api-1");
 	logs = (struct host_logs){ .container = "api-1", .tail = -1 };
 	assert_int_equal(host_runtime_logs(&docker, &logs, &line, NULL), 0);
 	expect_line(&line, "docker logs api-1");
