@@ -9,12 +9,16 @@
 #include <pgoncall/app/target.h>
 
 #define CHECK_LOGS_AGO_NS (15 * 60 * CLOCK_NS_PER_S)
-#define CHECK_LOGS_TAIL   2000 /* lines of each log */
+/* Clocks differ by so much. */
+#define CHECK_LOGS_AHEAD_NS (60 * CLOCK_NS_PER_S)
+#define CHECK_LOGS_TAIL     2000 /* lines of each log */
 
 struct check_log {
-	int64_t last_ns;    /* of the last line with a time; 0: none had one */
-	int64_t changed_ns; /* see struct target_log */
-	uint64_t lines, recent;
+	int64_t last_ns;             /* when the last line was written, or the latest it can be */
+	int64_t said_ns, changed_ns; /* see struct target_log */
+	struct log_line *early;      /* those that wait for a time: none had one before */
+	size_t n_early, cap_early;
+	uint64_t recent; /* lines of the last minutes */
 	bool ended;
 };
 
@@ -31,9 +35,9 @@ struct check_logs {
 /* Start with a zeroed struct. Says in the options that logs are wanted, where there are any. */
 void check_logs_init(struct check_logs *logs, struct target_options *options);
 void check_logs_fini(struct check_logs *logs);
-/* As of struct target_events; changed_ns: see struct target_log. */
-void check_logs_on_line(
-	struct check_logs *logs, size_t source, int64_t changed_ns, struct log_line *line_take);
+/* As of struct target_events; `of` is what the target knows of that log by now. */
+void check_logs_on_line(struct check_logs *logs, size_t source, const struct target_log *of,
+	struct log_line *line_take);
 void check_logs_on_end(struct check_logs *logs, size_t source, const struct err *err);
 bool check_logs_are_read(const struct check_logs *logs);
 /* The line and the findings of what came so far; graph may be NULL. */

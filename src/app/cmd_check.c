@@ -243,7 +243,7 @@ static void check_on_log_line(void *arg, size_t source, struct log_line *line_ta
 	size_t n;
 	const struct target_log *logs = target_logs(one->target, &n);
 
-	check_logs_on_line(&one->logs, source, source < n ? logs[source].changed_ns : 0, line_take);
+	check_logs_on_line(&one->logs, source, &logs[source], line_take);
 }
 
 static void check_on_log_end(void *arg, size_t source, const struct err *err)

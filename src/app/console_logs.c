@@ -74,11 +74,13 @@ void app_logs_match(
 	struct app *app, size_t source, const struct log_line *line, const struct log_match *match)
 {
 	const struct target_log *logs;
-	int64_t now = clock_monotonic();
+	int64_t now = clock_monotonic(), at_ns;
+	bool known;
 	size_t n;
 
 	logs = target_logs(app->target, &n);
-	log_trouble_note(&app->trouble, logs[source].name, line->time_ns, match, line->text);
+	at_ns = target_log_line_time(&logs[source], line, &known);
+	log_trouble_note(&app->trouble, logs[source].name, at_ns, !known, match, line->text);
 	if (target_get_state(app->target) != TARGET_UP ||
 		now - app->log_refresh_at < LOG_REFRESH_NS)
 		return;

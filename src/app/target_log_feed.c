@@ -19,6 +19,8 @@
  * once more, and how many of them are kept meanwhile. */
 #define CATCH_UP_MS 700
 #define CAUGHT_MAX  4000
+/* How long after a stream began its lines may be older ones; later ones are written as they come. */
+#define OLDER_NS (3 * CLOCK_NS_PER_S)
 /* How far a time may lie ahead: clocks differ. */
 #define AHEAD_NS (60 * CLOCK_NS_PER_S)
 /* How soon a line without a time comes after the one that it belongs to. */
@@ -72,6 +74,18 @@ static void feed_tell_gap(struct target_source *source)
 	source->lost_at = 0;
 }
 
+int64_t target_log_line_time(
+	const struct target_log *log, const struct log_line *line, bool *known)
+{
+	*known = true;
+	if (line->own_time || (log->live_ns && line->time_ns > log->live_ns))
+		return line->time_ns;
+	if (log->said_ns && log->said_ns <= line->time_ns + AHEAD_NS)
+		return log->said_ns;
+	*known = false;
+	return log->changed_ns ? log->changed_ns : line->time_ns;
+}
+
 static void feed_line(struct target_source *source, const struct log_raw *raw)
 {
 	struct target *target = source->target;
@@ -82,6 +96,8 @@ static void feed_line(struct target_source *source, const struct log_raw *raw)
 	source->told_end = false;
 	source->last_words = 0;
 	target->logs[source->index].lines++;
+	if (raw->has_time)
+		target->logs[source->index].said_ns = raw->time_ns;
 	log_line_init(&line, raw, (uint16_t)source->index, clock_wall());
 	if (line.match && log_match_line(line.text, line.len, &match)) {
 		target_migrations_note(target, &match);
@@ -118,8 +134,12 @@ static void feed_bare_line(struct target_source *source, const struct log_raw *r
 	if (!stamped)
 		stamped = log_stamp_read_in(line.text, line.len, &source->zone, &line.has_time,
 				  &line.time_ns) > 0;
-	if (line.has_time && line.time_ns > clock_wall() + AHEAD_NS)
+	if (line.has_time)
+		source->target->logs[source->index].said_ns = line.time_ns;
+	if (line.has_time && line.time_ns > clock_wall() + AHEAD_NS) {
 		line.has_time = false;
+		source->stamp_ns = 0;
+	}
 	if (line.has_time || !stamped)
 		feed_continue(source, &line);
 	feed_line(source, &line);
@@ -425,6 +445,8 @@ void log_feed_begin(struct target_source *source)
 			&source->splitters[i], i ? LOG_STDERR : LOG_STDOUT, timestamps, max);
 	}
 	log_resume_begin(&source->resume);
+	source->target->logs[source->index].live_ns =
+		source->target->log_options.once ? 0 : clock_wall() + OLDER_NS;
 	buf_clear(&source->words);
 	source->expect_identity = timestamps || source->kind == SOURCE_FILE;
 	source->stamp_ns = 0;

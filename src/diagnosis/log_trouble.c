@@ -67,7 +67,7 @@ static void note_running(struct log_trouble *trouble, int64_t at_ns, const struc
 }
 
 static void note_error(struct log_trouble *trouble, const char *source, int64_t at_ns,
-	const struct log_match *match, const char *line)
+	bool timeless, const struct log_match *match, const char *line)
 {
 	struct log_trouble_item *item = &trouble->items[match->kind];
 	unsigned times = item->times;
@@ -81,6 +81,7 @@ static void note_error(struct log_trouble *trouble, const char *source, int64_t 
 		item->source = mem_strdup(source);
 		item->text = mem_strndup(line, TOLD_MAX);
 		item->last_ns = at_ns;
+		item->timeless = timeless;
 	}
 	item->times = times + 1;
 	if (is_about_migrations(match->kind) && trouble->running &&
@@ -102,7 +103,7 @@ void log_trouble_look(struct log_trouble *trouble, const struct migration_graph 
 		note_completed(trouble, trouble->running_since);
 }
 
-void log_trouble_note(struct log_trouble *trouble, const char *source, int64_t at_ns,
+void log_trouble_note(struct log_trouble *trouble, const char *source, int64_t at_ns, bool timeless,
 	const struct log_match *match, const char *line)
 {
 	if (match->kind == LOG_MATCH_SUCCESS)
@@ -110,7 +111,7 @@ void log_trouble_note(struct log_trouble *trouble, const char *source, int64_t a
 	else if (match->kind == LOG_MATCH_UPGRADE)
 		note_running(trouble, at_ns, match);
 	else if (match->error)
-		note_error(trouble, source, at_ns, match, line);
+		note_error(trouble, source, at_ns, timeless, match, line);
 }
 
 const struct log_trouble_item *log_trouble_at(
@@ -144,8 +145,12 @@ void rules_of_logs(struct findings *out, const struct finding_input *in)
 
 	for (i = 0; (item = log_trouble_at(in->trouble, in->now_ns, i)); i++) {
 		buf_clear(&text);
-		buf_printf(&text, "%s logged at %s: %s", item->source,
-			clock_format_time(item->last_ns, time, sizeof(time)), item->text);
+		if (item->timeless)
+			buf_printf(
+				&text, "%s logged, without a time: %s", item->source, item->text);
+		else
+			buf_printf(&text, "%s logged at %s: %s", item->source,
+				clock_format_time(item->last_ns, time, sizeof(time)), item->text);
 		if (item->times > 1)
 			buf_printf(&text, " (%u times)", item->times);
 		finding = rule_add(out, "alembic-error-in-log", NULL, &text);

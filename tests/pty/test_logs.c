@@ -666,7 +666,7 @@ static void batch_check_does_not_wait_for_logs(void **state)
 		"connections(.*\n)*.*UNKNOWN +logs +there is no container no-such on server");
 	logs_shell(f, "mkfifo $home/fifo");
 	expect_verdict(f, fifo, 3,
-		"connections(.*\n)*.*UNKNOWN +logs +1 of 1 could not be read to their end in time");
+		"connections(.*\n)*.*UNKNOWN +logs +.*fifo could not be read to its end in time");
 	free(fifo);
 }
 
@@ -702,23 +702,34 @@ static void batch_check_knows_when_a_file_was_written(void **state)
 	char *utc = mem_printf("file:%s/utc.log", f->home);
 	char *strange = mem_printf("file:%s/strange.log", f->home);
 	char *bare = mem_printf("file:%s/bare.log", f->home);
+	char *ahead = mem_printf("file:%s/ahead.log", f->home);
+	char *early = mem_printf("file:%s/early.log", f->home);
 	char *both = mem_printf("%s no-such", utc);
 
 	logs_shell(f, "export TZ=UTC; cd $home;"
 		      "date '+%F %T ERROR:  column already exists' >utc.log;"
 		      "TZ=XYZ5 date '+%F %T ERROR:  column already exists' >strange.log;"
+		      "TZ=XYZ-9 date '+%F %T ERROR:  column already exists' >ahead.log;"
+		      "date -d '3 hours ago' '+ERROR:  column already exists%n%F %TZ INFO it is"
+		      " old' >early.log; date '+%F %TZ INFO it is new' >>early.log;"
 		      "echo 'ERROR:  column already exists' >bare.log");
+	expect_verdict_east(f, early, 1, "ok +logs +0 kinds of error in the 1 line of");
 	expect_verdict_east(f, utc, 1, "WARNING +logs +1 kind of error in the 1 line of the last");
 	expect_verdict_east(f, both, 3,
 		"UNKNOWN +logs +there is no container no-such.*; 1 kind of error in the 1 line ");
 	expect_verdict_east(f, strange, 3,
-		"UNKNOWN +logs +.*strange.log was written to at [0-9:]+, and its last line "
-		"says [0-9:]+: its times are of another zone");
+		"UNKNOWN +logs +.*strange.log was written to at [0-9:]+, and its last time "
+		"is [0-9:]+: its times may be of another zone, so new errors cannot be told");
+	expect_verdict_east(f, ahead, 3,
+		"UNKNOWN +logs +.*ahead.log was written to at [0-9:]+, and its last time is ");
 	expect_verdict_east(f, bare, 1,
 		"WARNING +logs +1 kind of error in the 1 line .*1 without a time, perhaps older");
+	expect_verdict_east(f, bare, 1, "bare.log logged, without a time: ERROR:  column");
 	logs_shell(f, "touch -d '2 hours ago' $home/bare.log");
 	expect_verdict_east(f, bare, 1, "ok +logs +0 kinds of error in the 0 lines");
 	free(both);
+	free(early);
+	free(ahead);
 	free(bare);
 	free(strange);
 	free(utc);

@@ -72,6 +72,9 @@ struct target_log {
 	uint64_t lines;   /* that came */
 	/* A file: when it had been written to last, as reading began; 0: not known. */
 	int64_t changed_ns;
+	/* What the last line with a time says, which of a file may lie ahead; 0: none had one. */
+	int64_t said_ns;
+	int64_t live_ns; /* what comes after that was written as it came; 0: nothing does */
 };
 
 /* The name of the log of the local command `deploy_log`. */
@@ -183,6 +186,10 @@ const char *target_migrations_error(const struct target *target);
 /* Whether reading them came to an end, either way. */
 bool target_migrations_settled(const struct target *target);
 const struct target_log *target_logs(const struct target *target, size_t *n);
+/* When a line that just came was written: one without a time belongs to the one before it that has one.
+ * Where none had, it was by the time when its file was written to last, or now; *known is false then. */
+int64_t target_log_line_time(
+	const struct target_log *log, const struct log_line *line, bool *known);
 struct log_store *target_log_store(const struct target *target);
 /* The log of that name, followed from now on where it was not; its index, or -1. */
 int target_logs_follow(struct target *target, const char *name, struct err *err);

@@ -25,6 +25,7 @@ struct log_trouble_item {
 	char *source;             /* name of the log; owned, as all strings here */
 	char *text;               /* what it says, short */
 	int64_t last_ns;          /* wall */
+	bool timeless;            /* last_ns is but the latest it can have been */
 	unsigned times;
 };
 
@@ -37,9 +38,9 @@ struct log_trouble {
 
 /* Start with a zeroed struct. */
 void log_trouble_fini(struct log_trouble *trouble);
-/* A line of the log `source`, of wall time `at_ns`, that means something. Lines may come again and
- * out of order. */
-void log_trouble_note(struct log_trouble *trouble, const char *source, int64_t at_ns,
+/* A line of the log `source`, of wall time `at_ns`, that means something; timeless: it is of that time
+ * or older. Lines may come again and out of order. */
+void log_trouble_note(struct log_trouble *trouble, const char *source, int64_t at_ns, bool timeless,
 	const struct log_match *match, const char *line);
 /* The version rows are known anew: looks whether what was running is applied now. */
 void log_trouble_look(struct log_trouble *trouble, const struct migration_graph *graph);

@@ -18,7 +18,7 @@ static void say(struct log_trouble *trouble, int64_t at, const char *line)
 	struct log_match match;
 
 	if (log_match_line(line, strlen(line), &match))
-		log_trouble_note(trouble, "boardofone-api-1", at, &match, line);
+		log_trouble_note(trouble, "boardofone-api-1", at, false, &match, line);
 }
 
 static size_t count(const struct log_trouble *trouble, int64_t now)
@@ -66,6 +66,31 @@ static void trouble_of_the_guide_has_its_runbook(void **state)
 	log_trouble_fini(&trouble);
 }
 
+/* A time that is but the latest it can have been is not told. */
+static void trouble_without_a_time_is_told_so(void **state)
+{
+	static const char line[] = "FAILED: Target database is not up to date.";
+	struct log_trouble trouble = { 0 };
+	struct findings findings = { 0 };
+	struct finding_input input = { .trouble = &trouble, .now_ns = 10 * MINUTE };
+	struct log_match match;
+
+	(void)state;
+	assert_true(log_match_line(line, strlen(line), &match));
+	log_trouble_note(&trouble, "app.log", 9 * MINUTE, true, &match, line);
+	findings_compute(&findings, &input);
+	assert_int_equal(findings.n, 1);
+	assert_non_null(strstr(findings.items[0].text, "app.log logged, without a time: FAILED"));
+	findings_fini(&findings);
+	/* Said again with one. */
+	log_trouble_note(&trouble, "app.log", 9 * MINUTE, false, &match, line);
+	memset(&findings, 0, sizeof(findings));
+	findings_compute(&findings, &input);
+	assert_non_null(strstr(findings.items[0].text, "app.log logged at "));
+	findings_fini(&findings);
+	log_trouble_fini(&trouble);
+}
+
 static void trouble_is_over_when_it_completed(void **state)
 {
 	struct log_trouble trouble = { 0 };
@@ -107,6 +132,7 @@ int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(trouble_of_the_guide_has_its_runbook),
+		cmocka_unit_test(trouble_without_a_time_is_told_so),
 		cmocka_unit_test(trouble_is_over_when_it_completed),
 		cmocka_unit_test(trouble_ages),
 	};
