@@ -170,7 +170,7 @@ static void drop_piece_stamps(struct buf *line, size_t at, int64_t line_ns)
 	day[DAY_LEN] = '\0';
 	drop_stamps_of_day(line, at, day, &line_ns);
 	/* The last pieces may be of the next day. */
-	if (memcmp(line->data + DAY_LEN, "23:59:59", 8) != 0)
+	if (memcmp(line->data + DAY_LEN, "23:59:", 6) != 0)
 		return;
 	tm.tm_year = read_number(day, DAY_LEN, 0, 4) - 1900;
 	tm.tm_mon = read_number(day, DAY_LEN, 5, 2) - 1;
