@@ -35,6 +35,9 @@ enum { LIVE_MS = 30000 };
 	"/usr/bin/journalctl --directory=%s/open \"$@\"\\n' $home >$home/bin/journalctl;"          \
 	"chmod +x $home/bin/journalctl; "
 
+/* A container whose output goes nowhere. */
+#define MUTE "pgoncall-mute-1"
+
 struct refusal {
 	const char *settings; /* of the target; @DOCKER@ is the range's docker */
 	const char *log;
@@ -99,6 +102,13 @@ static void logs_say_why_they_cannot_be_read(void **state)
 		{ "runtime = docker\nruntime_command = @DOCKER@\n", "no-such", "",
 			"there is no container no-such on this machine: .* ps -a' there lists "
 			"those that there are" },
+		{ "runtime = docker\nruntime_command = @DOCKER@\n", MUTE,
+			"$docker run -d --name " MUTE " --log-driver none -v /usr:/usr:ro"
+			" $($docker inspect --format '{{.Config.Image}}' $APP_CONTAINER)"
+			" sleep infinity >/dev/null;",
+			"the log of " MUTE " is not kept on this machine where '.* logs' could "
+			"read it: start the container with another --log-driver, or name the file "
+			"it writes \\(logs = file:/path\\)" },
 		{ "runtime = docker\nruntime_command = docker -H unix:///no/such.sock\n", "api-1",
 			"", "Docker does not run on this machine, or not where .*" },
 		{ "runtime = docker\nruntime_command = " NOBODY "@DOCKER@\n", "api-1", "",
@@ -134,6 +144,7 @@ static void logs_say_why_they_cannot_be_read(void **state)
 		skip();
 	for (i = 0; i < sizeof(refusals) / sizeof(refusals[0]); i++)
 		expect_refusal(f, &refusals[i]);
+	logs_shell(f, "$docker rm -f -v " MUTE " >/dev/null");
 }
 
 /* In the pane: a row with the sentence, once however often it is tried again. */
