@@ -220,7 +220,8 @@ static int container_logs(const struct host_runtime *runtime, const struct host_
 #define PODMAN_SLACK 1000
 
 /* Its --tail puts the pieces that a line is kept in behind the wrong lines (4.3), so it is asked only
- * since when, to the second, the last lines are. Its own words may come first. */
+ * since when, to the second, the last lines are. Its own words may come first. Where there are none all
+ * that comes is new; following with --tail it would miss what is written while it starts. */
 static void podman_find_tail(
 	const struct host_runtime *runtime, const struct host_logs *logs, struct buf *out)
 {
@@ -233,7 +234,7 @@ static void podman_find_tail(
 		" 2>&1 | sed -n 's/^\\([0-9]\\{4\\}-[0-9-]*T[0-9:]*\\)[.0-9]*\\([-+0-9:Z]*\\) "
 		".*/\\1\\2/p' | "
 		"head -n 1); ");
-	buf_printf(out, "[ \"$s\" ] && s=--since=$s || s=--tail=%ld; ", logs->tail);
+	buf_add_str(out, "s=--since=${s:-60s}; ");
 }
 
 /* How many entries of the journal there are since then: of a moment rather more (each has a stamp of 30
