@@ -19,6 +19,7 @@
 #include "fixture.h"
 #include "match.h"
 #include "play.h"
+#include "scene.h"
 #include "texts.h"
 
 enum { LIVE_MS = 20000 };
@@ -37,17 +38,6 @@ static struct pty *armed_console_of2(
 	play_await_and_arm(p);
 	free(config);
 	free(first);
-	return p;
-}
-
-static struct pty *armed_console_of(struct fixture *f, const char *key, const char *line)
-{
-	char *config = fixture_vary(f, "RANGE_CONFIG", "config", key, line);
-	const char *const arguments[] = { "-c", config, "prod", NULL };
-	struct pty *p = fixture_open(f, 40, 120, arguments);
-
-	play_await_and_arm(p);
-	free(config);
 	return p;
 }
 
@@ -203,7 +193,7 @@ static void runbook_unknown_revision_stamps_with_purge(void **state)
 
 	strlist_init(&visited);
 	play_stage(f, "unknown-revision");
-	p = armed_console_of(
+	p = scene_console_of(
 		f, "app", "app.blue = boardofone-api-1\napp.green = boardofone-green-api-1");
 	play_open(p, "unknown-revision");
 	assert_int_equal(play_runbook(p, answers, &visited), PLAY_FINISHED);
@@ -554,7 +544,7 @@ static void runbook_standard_deployment_watches_step_7(void **state)
 		f, "deploy.log", "7. run migrations\nMigrations completed successfully\n");
 	line = mem_printf(
 		"db_name = boardofone\nrepository = %s\ndeploy_log = cat %s", repository, log);
-	p = armed_console_of(f, "db_name", line);
+	p = scene_console_of(f, "db_name", line);
 	play_open(p, "standard-deployment");
 	assert_int_equal(play_runbook(p, answers, &visited), PLAY_HALTED);
 	free(play_shell(
