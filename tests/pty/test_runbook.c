@@ -394,37 +394,6 @@ static void runbook_failed_deploy_left_half(void **state)
 
 /* --- checks ------------------------------------------------------------------------------------ */
 
-/* A small server that answers every request with this status; its port. */
-static int serve(struct fixture *f, const char *status, pid_t *pid)
-{
-	static const char program[] =
-		"import http.server, sys\n"
-		"class H(http.server.BaseHTTPRequestHandler):\n"
-		"    def do_GET(self):\n"
-		"        self.send_response(int(sys.argv[1])); self.end_headers()\n"
-		"s = http.server.HTTPServer(('127.0.0.1', 0), H)\n"
-		"open(sys.argv[2], 'w').write(str(s.server_port) + '\\n')\n"
-		"s.serve_forever()\n";
-	char *port = mem_printf("%s/port", f->home), *log = mem_printf("%s/server.log", f->home);
-	const char *argv[] = { "python3", "-c", program, status, port, NULL };
-	char *wait = mem_printf(
-		"for i in $(seq 200); do [ -s %s ] && break; sleep 0.05; done; cat %s", port, port);
-	char *text;
-	struct err err = { 0 };
-	int number;
-
-	*pid = daemon_start(argv, -1, log, &err);
-	fixture_check(*pid > 0 ? 0 : -1, &err);
-	text = play_shell(f, wait);
-	number = atoi(text);
-	assert_true(number > 0);
-	free(text);
-	free(wait);
-	free(log);
-	free(port);
-	return number;
-}
-
 /* A checkout of the range's project, under git. */
 static char *checkout(struct fixture *f)
 {
@@ -483,7 +452,7 @@ static void runbook_health_check_says_what_fails(void **state)
 
 	strlist_init(&visited);
 	line = mem_printf("health_url = http://127.0.0.1:%d/\nrepository = %s\nalembic = alembic",
-		serve(f, "503", &server), repository);
+		scene_serve(f, "503", &server), repository);
 	p = armed_console_of2(f, "alembic", "", "health_url", line);
 	pty_wait_text(p, "The application is not well.*answers 503", LIVE_MS);
 	play_open(p, "production-health-check");

@@ -17,6 +17,7 @@
 #include <pgoncall/base/str.h>
 
 #include "care.h"
+#include "daemon.h"
 #include "fixture.h"
 #include "play.h"
 #include "scene.h"
@@ -478,6 +479,56 @@ static void way_half_done_stops(void **state)
 	strlist_fini(&visited);
 }
 
+/* --- the health URL ---------------------------------------------------------------------------- */
+
+static struct pty *open_asking(
+	struct fixture *f, const char *from, const char *answers, pid_t *server)
+{
+	int port = scene_serve(f, answers, server);
+	char *line = mem_printf("health_url = http://127.0.0.1:%d/\nhealth_from = %s", port, from);
+	struct pty *p = scene_console_of(f, "health_url", line);
+
+	free(line);
+	return p;
+}
+
+/* As the console's own look: an answer is what comes after it sends elsewhere. Then it is asked until
+ * the application is well again. */
+static void await_health(struct fixture *f, const char *from)
+{
+	static const struct play_answer to_it[] = {
+		{ "See that the database is where it was", "", "001_research_metrics", false },
+		{ "Ask the application", "halt", NULL, false },
+		ANSWERS_END,
+	};
+	struct strlist visited;
+	pid_t server;
+	struct pty *p = open_asking(f, from, "302 503", &server);
+
+	strlist_init(&visited);
+	pty_wait_text(p, "The application is not well.*answers 503", LIVE_MS);
+	play_open(p, "migration-failed-in-deploy");
+	play_to(p, to_it, PLAY_HALTED, NULL);
+	pty_key(p, "Enter");
+	pty_wait_text(p, "· (watching|judged)", PTY_WAIT_MS);
+	assert_true(pty_has(p, "· watching"));
+	scene_answer(f, "302 200");
+	play_to(p, NULL, PLAY_FINISHED, &visited);
+	assert_true(play_has_visited(&visited, "Ask the application: ok"));
+	daemon_stop(server);
+	strlist_fini(&visited);
+}
+
+static void way_health_is_awaited_from_here(void **state)
+{
+	await_health(*state, "here");
+}
+
+static void way_health_is_awaited_from_the_host(void **state)
+{
+	await_health(*state, "host");
+}
+
 /* --- the setting ------------------------------------------------------------------------------- */
 
 /* What a test changed for good goes back, whatever became of it. */
@@ -509,6 +560,8 @@ int main(int argc, char **argv)
 		TEST(way_records_what_is_there),
 		TEST(way_repair_spares_another_row),
 		TEST(way_half_done_stops),
+		TEST(way_health_is_awaited_from_here),
+		TEST(way_health_is_awaited_from_the_host),
 	};
 
 	/* A pattern runs some of them only. */
