@@ -450,6 +450,12 @@ void run_valued(struct app_run *r, const char *text)
 
 	if (r->run->state != RUNBOOK_STATE_PICKING || !r->run->pick)
 		return;
+	/* Enter alone chooses nothing: it may have been meant for what stood there before. */
+	if (str_empty(text)) {
+		app_message(r->app, CONSOLE_WARNING, "Nothing was typed for %s: Enter asks again.",
+			r->run->pick->name);
+		return;
+	}
 	memset(&values, 0, sizeof(values));
 	runbook_vars_set(&values, r->run->pick->name, text);
 	if (pick_set(r, &values) == 0)

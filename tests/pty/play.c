@@ -34,7 +34,7 @@ static const struct ask {
 	{ "Press y to do it", "y" },
 	{ "It goes into the journal:", "reason" },
 	{ "(?s)\\A(?!.*· (shown|judged|running) ).*what is [a-z_]+\\? \\(", NULL },
-	{ "Enter: begin", "Enter" },
+	{ "(?s)· [0-9]+ steps? .*Enter: begin", "Enter" },
 	{ "(?s)· shown .*Enter: run it", "Enter" },
 	{ "(?s)· shown .*Enter: see what is sent", "Enter" },
 	{ "(?s)· judged .*OK\\. Enter: go on", "Enter" },
