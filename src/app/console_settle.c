@@ -45,6 +45,12 @@ void app_settle_fini(struct app *app)
 	app->settle = NULL;
 }
 
+/* ", 2025-01-27 10:00 UTC" of a record's time; to be freed. */
+static char *settle_when(const char *ts)
+{
+	return ts && strlen(ts) > 16 ? mem_printf(", %.10s %.5s UTC", ts, ts + 11) : mem_strdup("");
+}
+
 /* --- writes ---------------------------------------------------------------------------------- */
 
 /* What the database shows now, for the question. */
@@ -83,6 +89,7 @@ static void settle_ask_write(struct app *app)
 	const struct journal_record *intent;
 	struct strlist items;
 	struct buf title = BUF_INIT;
+	char *when;
 	size_t i;
 
 	while (settle->next < settle->pending.n &&
@@ -95,10 +102,11 @@ static void settle_ask_write(struct app *app)
 	}
 	settle->stage = SETTLE_WRITE;
 	intent = &settle->pending.items[settle->next].intent;
-	buf_printf(&title, "Unknown result: %s%s%s, %.16s%s",
-		intent->runbook ? intent->runbook : "", intent->runbook ? ", " : "",
-		intent->step ? intent->step : "a write", intent->ts ? intent->ts : "",
+	when = settle_when(intent->ts);
+	buf_printf(&title, "Unknown result: %s%s%s%s%s", intent->runbook ? intent->runbook : "",
+		intent->runbook ? ", " : "", intent->step ? intent->step : "a write", when,
 		settle->pending.items[settle->next].lost ? " (link lost)" : "");
+	free(when);
 	settle_evidence(app, &title);
 	strlist_init(&items);
 	for (i = 0; i < sizeof(settle_answers) / sizeof(settle_answers[0]); i++)
@@ -162,12 +170,12 @@ static void settle_ask_run(struct app *app)
 {
 	const struct run_trace *trace = &app->settle->trace;
 	struct strlist items;
-	char *title = mem_printf("%s was left at step %s%s%s%.16s", trace->runbook,
+	char *when = settle_when(trace->ts);
+	char *title = mem_printf("%s was left at step %s%s%s", trace->runbook,
 		*trace->arrived ? trace->arrived
 		: *trace->step  ? trace->step
 				: "1",
-		trace->intent_seq ? " (result unknown)" : "", trace->ts ? ", " : "",
-		trace->ts ? trace->ts : "");
+		trace->intent_seq ? " (result unknown)" : "", when);
 
 	app->settle->stage = SETTLE_RUN;
 	strlist_init(&items);
@@ -177,6 +185,7 @@ static void settle_ask_run(struct app *app)
 	console_pick(app->console, APP_ASK_RUN_RESUME, title, &items, 0);
 	strlist_fini(&items);
 	free(title);
+	free(when);
 	app_dirty(app);
 }
 
@@ -201,16 +210,18 @@ static void settle_on_wait(struct loop_timer *timer, void *arg)
 	settle_ask(arg);
 }
 
-/* What the operator does meanwhile is not asked away. */
+/* What the operator does meanwhile is not asked away: no keys are taken from what is typed, and a
+ * runbook that was opened goes first. */
+static bool settle_must_wait(const struct app *app)
+{
+	return app->run || console_is_asking(app->console) || console_is_typing(app->console);
+}
+
 static void settle_ask(struct app *app)
 {
 	struct app_settle *settle = app->settle;
 
-	if (app->run) {
-		app_settle_fini(app);
-		return;
-	}
-	if (console_is_asking(app->console)) {
+	if (settle_must_wait(app)) {
 		if (!settle->waiting)
 			settle->waiting = loop_timer_start(
 				app->loop, ASK_AGAIN_MS, ASK_AGAIN_MS, settle_on_wait, app);

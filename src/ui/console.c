@@ -333,6 +333,11 @@ bool console_is_asking(const struct console *console)
 	return console->confirm || console->ask || console->pick;
 }
 
+bool console_is_typing(const struct console *console)
+{
+	return console->line != LINE_NONE;
+}
+
 void console_close_page(struct console *console)
 {
 	page_fini(&console->page);

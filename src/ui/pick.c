@@ -90,7 +90,7 @@ enum dialog_verdict pick_key(struct pick *pick, uint32_t key, enum key_command c
 
 void pick_draw(struct pick *pick, struct cells *cells, struct cells_rect rect)
 {
-	int cols = (int)utf8_columns(pick->title), width;
+	int cols = (int)utf8_columns(pick->title) + 1, width;
 	struct cells_rect inside, line;
 	size_t i;
 

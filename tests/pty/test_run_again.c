@@ -140,6 +140,31 @@ static void again_at_a_later_start(void **state)
 	free(config);
 }
 
+/* What is typed when the first picture comes is not taken for an answer: the question waits. */
+static void again_does_not_ask_into_a_command(void **state)
+{
+	struct fixture *f = *state;
+	char *config = mem_printf("%s/config", f->home);
+	struct pty *p = halted(f, "0");
+	struct err err = { 0 };
+
+	leave(p);
+	fixture_quit(p);
+	fixture_check(range_ssh_suspend(f->range, &err), &err);
+	p = fixture_open(f, 40, 120, (const char *const[]){ "-c", config, "prod", NULL });
+	pty_wait_text(p, "Connecting", PTY_WAIT_MS);
+	pty_key(p, ":");
+	pty_type(p, "note jolly ");
+	pty_wait_text(p, ":note jolly", PTY_WAIT_MS);
+	fixture_check(range_ssh_resume(f->range, &err), &err);
+	pty_wait_text(p, "primary +age [1-9]", LIVE_MS);
+	assert_false(pty_has(p, "was left at step"));
+	pty_type(p, "good\r");
+	pty_wait_text(p, "tracking was left at step look, 20[0-9-]+ [0-9]+:[0-9]+ UTC ", LIVE_MS);
+	fixture_expect_records(f, "\"text\":\"jolly good\"", 1);
+	free(config);
+}
+
 /* Enter alone is no value: nothing is run with an empty one. */
 static void again_asks_for_what_was_not_typed(void **state)
 {
@@ -191,6 +216,7 @@ int main(int argc, char **argv)
 		TEST(again_goes_on_where_it_stood),
 		TEST(again_with_a_write_of_unknown_result),
 		TEST(again_at_a_later_start),
+		TEST(again_does_not_ask_into_a_command),
 		TEST(again_asks_for_what_was_not_typed),
 	};
 

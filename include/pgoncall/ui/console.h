@@ -133,6 +133,8 @@ void console_pick(struct console *console, int id, const char *title, const stru
 void console_page(struct console *console, const char *title, const char *text);
 /* Whether a confirmation, question or choice is open. */
 bool console_is_asking(const struct console *console);
+/* Whether a command, search or filter is being typed. */
+bool console_is_typing(const struct console *console);
 
 /* --- keys ------------------------------------------------------------------------------------ */
 
