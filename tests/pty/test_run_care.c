@@ -20,6 +20,7 @@
 #include <pgoncall/base/mem.h>
 #include <pgoncall/base/str.h>
 
+#include "care.h"
 #include "fixture.h"
 #include "play.h"
 #include "sandbox.h"
@@ -370,6 +371,15 @@ static void run_cut_off_in_a_write_is_unknown(void **state)
 
 #define MARKING_PID "SELECT pid FROM pg_stat_activity WHERE query LIKE 'INSERT INTO marks%'"
 
+/* Once it is there: "running" begins with the intent's way to the disk. */
+static int marking_pid(struct fixture *f)
+{
+	care_wait_rows(f,
+		"SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'INSERT INTO marks%'", "1",
+		LIVE_MS);
+	return fixture_number(f, MARKING_PID);
+}
+
 /* A statement has its server process, which is looked for, not a name. */
 static void run_looks_for_the_server_process(void **state)
 {
@@ -379,8 +389,7 @@ static void run_looks_for_the_server_process(void **state)
 	char *seen;
 
 	begin_mark(p);
-	seen = mem_printf(
-		"still in the database: pid %d .pgoncall., active", fixture_number(f, MARKING_PID));
+	seen = mem_printf("still in the database: pid %d .pgoncall., active", marking_pid(f));
 	pty_key(p, "C-c");
 	pty_wait_text(p, "A write is under way", PTY_WAIT_MS);
 	pty_key(p, "G"); /* wait no longer */
@@ -403,7 +412,7 @@ static void run_misses_the_server_process(void **state)
 	char *seen;
 
 	begin_mark(p);
-	pid = fixture_number(f, MARKING_PID);
+	pid = marking_pid(f);
 	seen = mem_printf("server process %d is not there any more", pid);
 	fixture_check(range_ssh_suspend(f->range, &err), &err);
 	free(range_psql(f->range,
