@@ -341,6 +341,16 @@ struct pty *play_console(struct fixture *f, const char *config)
 	return p;
 }
 
+void play_await_pictures(struct pty *p)
+{
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		pty_wait_text(p, "primary +age 0[.][5-9]", FIRST_MS);
+		pty_wait_text(p, "primary +age 0[.][0-4]", FIRST_MS);
+	}
+}
+
 void play_arm(struct pty *p)
 {
 	play_command(p, "arm 30m the test plays a runbook");

@@ -33,6 +33,8 @@ enum play_end play_runbook(
 void play_command(struct pty *p, const char *line);
 /* A console of this configuration, once it has its first picture. */
 struct pty *play_console(struct fixture *f, const char *config);
+/* Another picture has come, and one more: whatever waits for those had its turn. */
+void play_await_pictures(struct pty *p);
 /* Lets the console write for half an hour. */
 void play_arm(struct pty *p);
 /* Kills the console, which gets no chance to end anything. */

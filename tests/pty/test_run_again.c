@@ -157,7 +157,7 @@ static void again_does_not_ask_into_a_command(void **state)
 	pty_type(p, "note jolly ");
 	pty_wait_text(p, ":note jolly", PTY_WAIT_MS);
 	fixture_check(range_ssh_resume(f->range, &err), &err);
-	pty_wait_text(p, "primary +age [1-9]", LIVE_MS);
+	play_await_pictures(p);
 	assert_false(pty_has(p, "was left at step"));
 	pty_type(p, "good\r");
 	pty_wait_text(p, "tracking was left at step look, 20[0-9-]+ [0-9]+:[0-9]+ UTC ", LIVE_MS);

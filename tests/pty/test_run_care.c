@@ -582,8 +582,7 @@ static void run_choices_that_come_too_late(void **state)
 	pty_wait_text(p, "what is message", PTY_WAIT_MS);
 	free(fixture_write(f, "go", ""));
 	assert_true(pty_await(p, file_is_there, listed, PTY_WAIT_MS));
-	pty_wait_text(p, "primary +age [1-9]", LIVE_MS);
-	pty_wait_text(p, "primary +age 0", LIVE_MS);
+	play_await_pictures(p);
 	assert_true(pty_has(p, "what is message"));
 	pty_type(p, "all is well\r");
 	pty_wait_text(p, "Enter: run it", PTY_WAIT_MS);
