@@ -239,13 +239,13 @@ static void report_duplicate_labels(struct migration_graph *graph)
 		r = &graph->revisions[labels[i].revision];
 		if (migration_graph_index_find(graph, labels[i].name) != MIGRATION_NOT_FOUND)
 			migration_problems_add(&graph->problems, "duplicate-label", true, r->path,
-				0,
+				r->labels_line,
 				"branch label '%s' of %s is a revision's id, too, so no alembic "
 				"command works",
 				labels[i].name, r->id);
 		if (i && strcmp(labels[i].name, labels[i - 1].name) == 0)
 			migration_problems_add(&graph->problems, "duplicate-label", true, r->path,
-				0,
+				r->labels_line,
 				"branch label '%s' is given by %s and by %s, so no alembic command "
 				"works",
 				labels[i].name, graph->revisions[labels[i - 1].revision].id, r->id);
@@ -278,14 +278,14 @@ static void report_missing(struct migration_graph *graph, const struct migration
 	if (file) {
 		migration_problems_add(&graph->problems,
 			depends ? "missing-dependency" : "missing-parent", false, r->path,
-			depends ? 0 : r->down_line,
+			depends ? r->depends_line : r->down_line,
 			"%s %s '%s', which is in no file that could be read: perhaps in %s, whose "
 			"id is computed",
 			r->id, depends ? "depends on" : "comes after", id, file);
 		return;
 	}
 	migration_problems_add(&graph->problems, depends ? "missing-dependency" : "missing-parent",
-		true, r->path, depends ? 0 : r->down_line,
+		true, r->path, depends ? r->depends_line : r->down_line,
 		"%s %s '%s', which no file defines, so no alembic command works: restore its file",
 		r->id, depends ? "depends on" : "comes after", id);
 }

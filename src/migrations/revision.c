@@ -143,10 +143,11 @@ static bool add_strings(struct reading *r, const char *name, const struct py_bin
 	return dynamic;
 }
 
-static void read_list(struct reading *r, const char *name, struct strlist *out)
+static void read_list(struct reading *r, const char *name, struct strlist *out, int *line)
 {
 	const struct py_binding *b = py_module_find(&r->module, name);
 
+	*line = b ? b->line : 0;
 	if (b && add_strings(r, name, b, b->value, out))
 		note_dynamic(r, name, b->line, false);
 }
@@ -302,8 +303,8 @@ int migration_revision_parse(const char *path, const char *text, size_t len,
 	out->id = read_id(&r);
 	if (out->id) {
 		read_down_revision(&r);
-		read_list(&r, "depends_on", &out->depends_on);
-		read_list(&r, "branch_labels", &out->labels);
+		read_list(&r, "depends_on", &out->depends_on, &out->depends_line);
+		read_list(&r, "branch_labels", &out->labels, &out->labels_line);
 		read_function(&r, "upgrade", &r.module.upgrade, &out->upgrade);
 		read_function(&r, "downgrade", &r.module.downgrade, &out->downgrade);
 	}
@@ -349,6 +350,8 @@ void migration_revision_copy(struct migration_revision *to, const struct migrati
 	to->created = mem_strdup(from->created);
 	to->line = from->line;
 	to->down_line = from->down_line;
+	to->depends_line = from->depends_line;
+	to->labels_line = from->labels_line;
 	to->dynamic = from->dynamic;
 	to->told = from->told;
 	to->digest = from->digest;

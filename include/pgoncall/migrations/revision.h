@@ -48,6 +48,8 @@ struct migration_revision {
 	char *created;             /* what follows "Create Date:" in the docstring, or "" */
 	int line;                  /* where `revision` is assigned */
 	int down_line;             /* where `down_revision` is assigned */
+	int depends_line;          /* `depends_on`, and */
+	int labels_line;           /* `branch_labels`; 0: it is not */
 	bool dynamic;              /* an identifier is computed at run time: ask Alembic */
 	bool told;                 /* and Alembic was asked: what it said stands here */
 	uint64_t digest;           /* of the file's bytes: equal where they are */

@@ -264,6 +264,7 @@ static void graph_says_no_more_than_is_known(void **state)
 	g = migration_graph_new(revisions, n, &problems);
 	assert_string_equal(migration_problems_find(&g->problems, "duplicate-label")->text,
 		"branch label 'r2' of r1 is a revision's id, too, so no alembic command works");
+	assert_int_equal(migration_problems_find(&g->problems, "duplicate-label")->line, 3);
 	assert_int_equal(migration_graph_find(g, "r1")->parents.n, 0);
 	assert_string_equal(migration_problems_find(&g->problems, "missing-parent")->text,
 		"r4 comes after 'r3', which is in no file that could be read: perhaps in x_3.py, "
