@@ -143,13 +143,13 @@ static void look_tell(struct app_run *r)
 	buf_clear(&r->evidence.text);
 	buf_printf(&r->evidence.text, "looked at %s\n",
 		clock_format_time(clock_wall(), time, sizeof(time)));
-	look_add_versions(snapshot, &r->evidence.text);
 	look_add_versions(snapshot, &what);
+	buf_add_str(&r->evidence.text, buf_str(&what));
 	n = look_add_sessions(r, snapshot, &r->evidence.text);
 	buf_add_str(&r->evidence.text, buf_str(&r->evidence.process));
 	buf_printf(&what, "%zu\n%s", n, buf_str(&r->evidence.process));
 	if (r->evidence.process.len || !look_has_process(r))
-		look_record(r, mem_strdup(buf_str(&what)));
+		look_record(r, buf_steal(&what));
 	buf_fini(&what);
 	app_run_show(r->app);
 }

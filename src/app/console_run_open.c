@@ -110,14 +110,21 @@ static void run_end(struct app *app)
 	run_free(r);
 }
 
-/* The one of that name, which is its owner's then; NULL: there is none. */
-static struct app_run *run_take_left(struct app *app, const char *name)
+/* Where the one of that name hangs; NULL hangs there where there is none. */
+static struct app_run **run_find_left(struct app *app, const char *name)
 {
-	struct app_run **link = &app->left, *r;
+	struct app_run **link = &app->left;
 
 	while (*link && strcmp((*link)->run->runbook->name, name) != 0)
 		link = &(*link)->next;
-	r = *link;
+	return link;
+}
+
+/* It is the caller's then; NULL: there is none. */
+static struct app_run *run_take_left(struct app *app, const char *name)
+{
+	struct app_run **link = run_find_left(app, name), *r = *link;
+
 	if (r)
 		*link = r->next;
 	return r;
@@ -161,11 +168,6 @@ void run_show(struct app_run *r)
 	console_focus_runbook(app->console);
 }
 
-static bool run_is_same(const struct app_run *r, const struct app_run *other)
-{
-	return strcmp(r->run->runbook->name, other->run->runbook->name) == 0;
-}
-
 void run_attach(struct app_run *r)
 {
 	struct app *app = r->app;
@@ -174,10 +176,9 @@ void run_attach(struct app_run *r)
 	struct strlist items;
 	char *title;
 
-	if (app->run && run_is_same(app->run, r))
+	if (app->run && strcmp(app->run->run->runbook->name, r->run->runbook->name) == 0)
 		run_close_open(app);
-	for (left = app->left; left && !run_is_same(left, r);)
-		left = left->next;
+	left = *run_find_left(app, r->run->runbook->name);
 	step = left ? runbook_run_step(left->run) : NULL;
 	if (!step) {
 		run_show(r);

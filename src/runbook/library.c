@@ -66,8 +66,8 @@ static void library_take(struct runbook_library *library, struct runbook *runboo
 	runbook_free(runbook);
 }
 
-static void library_refuse(struct runbook_library *library, const char *file, const char *path,
-	size_t directory, const struct runbook_problems *problems)
+static void library_refuse(
+	struct runbook_library *library, const char *file, size_t directory, const char *why)
 {
 	struct runbook_refusal *refusal;
 
@@ -75,10 +75,7 @@ static void library_refuse(struct runbook_library *library, const char *file, co
 		sizeof(*library->refused));
 	refusal = &library->refused[library->n_refused++];
 	refusal->name = mem_strndup(file, strlen(file) - strlen(".md"));
-	refusal->why = problems->n && problems->items[0].line
-			       ? mem_printf("%s:%d: %s", path, problems->items[0].line,
-					 problems->items[0].text)
-			       : mem_strdup(problems->n ? problems->items[0].text : path);
+	refusal->why = mem_strdup(why);
 	refusal->directory = directory;
 }
 
@@ -103,7 +100,7 @@ static int compare_names(const void *a, const void *b)
 
 int runbook_library_add(struct runbook_library *library, const char *directory, struct err *err)
 {
-	size_t number = library->n_directories++, first = library->n;
+	size_t number = library->n_directories++, first = library->n, said;
 	struct runbook_problems problems;
 	struct dirent **entries;
 	struct runbook *runbook;
@@ -117,11 +114,13 @@ int runbook_library_add(struct runbook_library *library, const char *directory, 
 		path = mem_printf("%s/%s", directory, entries[i]->d_name);
 		memset(&problems, 0, sizeof(problems));
 		runbook = runbook_read(path, &problems);
+		said = library->problems.n;
 		library_say_problems(library, path, &problems);
 		if (runbook)
 			library_take(library, runbook, number);
 		else
-			library_refuse(library, entries[i]->d_name, path, number, &problems);
+			library_refuse(library, entries[i]->d_name, number,
+				library->problems.n > said ? library->problems.items[said] : path);
 		runbook_problems_fini(&problems);
 		free(path);
 		free(entries[i]);
